@@ -1,0 +1,11 @@
+//! Links libgcc's unwinder statically: `libgcc_s.so` is more than half of what a Rust preload adds
+//! to the start of every process (docs/performance.md).
+
+use std::{env, fs, path::PathBuf};
+
+fn main() {
+    println!("cargo::rerun-if-changed=build.rs");
+    let dir = PathBuf::from(env::var_os("OUT_DIR").expect("cargo sets OUT_DIR"));
+    fs::write(dir.join("libgcc_s.so"), "INPUT(-lgcc_eh -lgcc)\n").expect("OUT_DIR is writable");
+    println!("cargo::rustc-link-search=native={}", dir.display());
+}

@@ -1,0 +1,158 @@
+//! The policy that this process's environment gives to a program, as the tool's commands want it:
+//! the policy and its file, or a message and the exit status 78.
+
+use std::ffi::{OsStr, OsString};
+use std::fmt::Write;
+use std::path::{Path, PathBuf};
+
+use mif_host::config::{self, Environment, LoadError, Loaded};
+use mif_policy::{Choice, Host as _, Interface, Policy, PvdId, Unusable, Use};
+
+use crate::{Failure, netlink};
+
+/// `EX_CONFIG` of sysexits.h.
+pub(crate) const FAULTY: u8 = 78;
+/// The program's name when none is given: no program but `apps/default.toml` is meant.
+pub(crate) const ANY_PROGRAM: &str = "default";
+
+/// Loads the policy of the program that was typed as `program`.
+///
+/// # Errors
+/// Status 78 with all faults, or with the files that were looked for.
+pub(crate) fn load(program: &OsStr) -> Result<(Policy, Option<PathBuf>), Failure> {
+    let environment = Environment::from_process();
+    let name = Path::new(program).file_name().unwrap_or(program);
+    let name = name.to_string_lossy();
+    match config::load(&environment, &name) {
+        Ok(Loaded::Policy { policy, file }) => Ok((policy, file)),
+        Ok(Loaded::NoPolicy { searched }) => Err(none(&name, &searched)),
+        Err(LoadError::Faults(faults)) => Err(Failure {
+            status: FAULTY,
+            message: format!("the policy is faulty; nothing was started\n\n{faults}"),
+        }),
+        Err(other) => Err(Failure {
+            status: FAULTY,
+            message: format!("{other}; nothing was started"),
+        }),
+    }
+}
+
+fn none(name: &str, searched: &[PathBuf]) -> Failure {
+    let mut message = format!("no policy for `{name}`; nothing was started. Looked for");
+    for file in searched {
+        let _ = write!(message, "\n  {}", file.display());
+    }
+    let file = searched
+        .first()
+        .map_or("a policy file".into(), |file| file.display().to_string());
+    let _ = write!(
+        message,
+        "\nName the network (mif-run -i INTERFACE {name}), or write use = \"INTERFACE\" in {file}."
+    );
+    if let Ok(names) = interface_names() {
+        let _ = write!(message, "\nInterfaces: {}.", names.join(", "));
+    }
+    Failure {
+        status: FAULTY,
+        message,
+    }
+}
+
+/// What a policy needs and the host has not now, one warning a line: a name that neither a
+/// provisioning domain nor an interface has, or the interface of a domain. A list that has
+/// another way out (`system`) only counts when none of its networks is there.
+pub(crate) fn missing(policy: &Policy) -> Vec<String> {
+    let host = mif_host::Host::new(policy);
+    let mut ids: Vec<PvdId> = Vec::new();
+    let lists = policy
+        .rules
+        .iter()
+        .map(|rule| (&rule.choices, policy.place(rule.place)));
+    let listen = policy
+        .listen
+        .iter()
+        .map(|list| (list, policy.place(mif_policy::Place::Default)));
+    let mut warnings = Vec::new();
+    for (list, place) in lists.chain(listen) {
+        for id in missing_of(list, &host) {
+            if !ids.contains(&id) {
+                ids.push(id);
+                warnings.push(format!("{} ({place})", missing_text(policy, id)));
+            }
+        }
+    }
+    if !warnings.is_empty() {
+        warnings.push(there_are(policy));
+    }
+    warnings
+}
+
+fn missing_of(list: &Use, host: &mif_host::Host) -> Vec<PvdId> {
+    let pvds = list.0.iter().filter_map(|choice| match *choice {
+        Choice::Pvd(id) => Some(id),
+        Choice::System | Choice::None => None,
+    });
+    let count = pvds.clone().count();
+    let is_missing =
+        |id: &PvdId| matches!(host.link(*id), Err(Unusable::Missing | Unusable::NoSource));
+    let missing: Vec<PvdId> = pvds.filter(is_missing).collect();
+    if list.is_preference() && missing.len() < count {
+        Vec::new()
+    } else {
+        missing
+    }
+}
+
+fn missing_text(policy: &Policy, id: PvdId) -> String {
+    let pvd = policy.pvd(id);
+    match pvd.interface {
+        Interface::Named(name) if name.as_str() == &*pvd.name => {
+            format!("no provisioning domain and no interface is called `{name}` now")
+        }
+        Interface::Named(name) => {
+            format!(
+                "the interface `{name}` of the provisioning domain `{}` is not there",
+                pvd.name
+            )
+        }
+        Interface::OfSource => {
+            let sources: Vec<String> = pvd.sources.iter().map(ToString::to_string).collect();
+            format!(
+                "no interface has the source address {} now",
+                sources.join(", ")
+            )
+        }
+    }
+}
+
+fn there_are(policy: &Policy) -> String {
+    let mut text = match interface_names() {
+        Ok(names) => format!("there are the interfaces {}", names.join(", ")),
+        Err(why) => format!("the kernel does not tell which interfaces there are: {why}"),
+    };
+    let explicit: Vec<&str> = policy
+        .pvds
+        .iter()
+        .filter(|pvd| match pvd.interface {
+            Interface::Named(name) => name.as_str() != &*pvd.name,
+            Interface::OfSource => false,
+        })
+        .map(|pvd| &*pvd.name)
+        .collect();
+    if !explicit.is_empty() {
+        let _ = write!(text, "; provisioning domains {}", explicit.join(", "));
+    }
+    text
+}
+
+fn interface_names() -> std::io::Result<Vec<String>> {
+    let names = netlink::interfaces()?.into_iter().map(|(_, name)| name);
+    Ok(names.filter(|name| name != "lo").collect())
+}
+
+/// The program's name in a command, or [`ANY_PROGRAM`].
+pub(crate) fn program_of(command: &[OsString]) -> &OsStr {
+    command
+        .first()
+        .map_or(OsStr::new(ANY_PROGRAM), OsString::as_os_str)
+}

@@ -1,0 +1,98 @@
+//! `mif preflight`: what `mif-run` asks before it starts a program, so that a user learns of a
+//! fault before the application runs.
+//!
+//! In this order: the policy, the library, the program. On success it prints the absolute path of
+//! the policy's file and a newline, or nothing where the policy has no file, and `mif-run` exports
+//! that; what is merely odd goes to standard error as warnings.
+
+use std::ffi::OsString;
+use std::fs::{self, File};
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+
+use rustix::fs::StatVfsMountFlags;
+
+use crate::elf::{Elf, Target};
+use crate::{Failure, check, policy, program, say};
+
+/// Checks that `command` can start under its policy with this library.
+///
+/// # Errors
+/// Status 78 for the policy, 127 and 126 as a shell gives them, 126 also for a program or a
+/// library that cannot do.
+pub(crate) fn run(library: &Path, command: &[OsString]) -> Result<(), Failure> {
+    let (policy, file) = policy::load(policy::program_of(command))?;
+    let file = file.map(|file| absolute(&file)).transpose()?;
+    program::find(command, target(library)?).map_err(|trouble| Failure {
+        status: trouble.status(),
+        message: trouble.to_string(),
+    })?;
+    for warning in policy::missing(&policy) {
+        eprintln!("mif-run: warning: {warning}");
+    }
+    if let Some(file) = file {
+        say(&[file.as_os_str().as_bytes(), b"\n"].concat());
+    }
+    Ok(())
+}
+
+/// The same checks for `mif-run --check`: says ok, and starts nothing. Without a command it checks
+/// the policies that would be used.
+///
+/// # Errors
+/// As [`run`].
+pub(crate) fn check(library: &Path, command: &[OsString]) -> Result<(), Failure> {
+    if command.is_empty() {
+        return check::run(&[]);
+    }
+    let (policy, file) = policy::load(policy::program_of(command))?;
+    let program = program::find(command, target(library)?).map_err(|trouble| Failure {
+        status: trouble.status(),
+        message: trouble.to_string(),
+    })?;
+    for warning in policy::missing(&policy) {
+        eprintln!("mif-run: warning: {warning}");
+    }
+    check::ok(file.as_deref());
+    say(format!("{}: ok\n", program.path.display()).as_bytes());
+    Ok(())
+}
+
+/// What the library is built for.
+///
+/// # Errors
+/// Status 126 if it is none or cannot be loaded.
+pub(crate) fn target(library: &Path) -> Result<Target, Failure> {
+    let fails = |why: String| Failure {
+        status: 126,
+        message: format!(
+            "the library {} cannot be loaded: {why}; nothing was started",
+            library.display()
+        ),
+    };
+    let file = File::open(library).map_err(|why| fails(why.to_string()))?;
+    let elf = Elf::read(file).map_err(|why| fails(format!("it is no ELF file: {why}")))?;
+    let mount = rustix::fs::statvfs(library).map_err(|why| fails(why.to_string()))?;
+    if mount.f_flag.contains(StatVfsMountFlags::NOEXEC) {
+        return Err(fails(
+            "it is on a file system that is mounted noexec".to_owned(),
+        ));
+    }
+    Ok(elf.target)
+}
+
+/// The path that still leads to the file when a program has changed its working folder.
+fn absolute(file: &Path) -> Result<PathBuf, Failure> {
+    let fails = |why: &str| Failure {
+        status: policy::FAULTY,
+        message: format!("{}: {why}", file.display()),
+    };
+    let path = std::path::absolute(file).map_err(|why| fails(&why.to_string()))?;
+    if fs::metadata(&path).is_err() {
+        return Err(fails("no such file or directory"));
+    }
+    if path.as_os_str().as_bytes().contains(&b'\n') {
+        return Err(fails("a policy's path has no newline"));
+    }
+    Ok(path)
+}

@@ -1,0 +1,211 @@
+//! The host's own addresses: a table of atomic words behind a sequence lock that nobody waits for.
+//!
+//! A reader who finds the table being written (perhaps by the very thread it interrupted) or
+//! overflowing asks the kernel instead.
+
+use std::fmt;
+use std::net::IpAddr;
+use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering, fence};
+
+use rustix::io::Errno;
+
+use crate::FRESH;
+use crate::netlink::{Address, Netlink};
+
+/// Addresses that are kept; with more than these each look-up asks the kernel.
+const CAPACITY: usize = 1024;
+/// How often a reader looks again before it asks the kernel.
+const ATTEMPTS: usize = 4;
+
+pub(crate) struct Addresses {
+    entries: Box<[Entry]>,
+    /// Entries in use; above `CAPACITY` the table is not the whole.
+    count: AtomicUsize,
+    /// Odd while the table is being written.
+    sequence: AtomicU32,
+    /// When the table was read, 0 for never.
+    read_at: AtomicU64,
+}
+
+/// The table is being written, or is not the whole.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Unsure;
+
+#[derive(Default)]
+struct Entry {
+    high: AtomicU64,
+    low: AtomicU64,
+    index: AtomicU32,
+}
+
+impl Addresses {
+    pub(crate) fn new() -> Self {
+        Self {
+            entries: (0..CAPACITY).map(|_| Entry::default()).collect(),
+            count: AtomicUsize::new(0),
+            sequence: AtomicU32::new(0),
+            read_at: AtomicU64::new(0),
+        }
+    }
+
+    pub(crate) fn forget(&self) {
+        self.read_at.store(0, Ordering::Release);
+    }
+
+    /// The index of the interface that has `address`.
+    pub(crate) fn owner(&self, address: IpAddr, now: u64) -> Option<u32> {
+        if now.wrapping_sub(self.read_at.load(Ordering::Acquire)) < FRESH
+            && let Ok(answer) = self.find(address)
+        {
+            return answer;
+        }
+        let mut owner = None;
+        let netlink = Netlink::open().ok()?;
+        let note = &mut |own: Address| {
+            if own.ip == address {
+                owner = Some(own.index);
+            }
+        };
+        // An answer that broke off says no more than one that was never given.
+        let _ = self.read(&netlink, now, note);
+        owner
+    }
+
+    /// Reads all addresses from the kernel into the table, telling each.
+    ///
+    /// # Errors
+    /// The kernel's; the table is then as if never read.
+    pub(crate) fn read(
+        &self,
+        netlink: &Netlink,
+        now: u64,
+        tell: &mut dyn FnMut(Address),
+    ) -> Result<(), Errno> {
+        let sequence = self.sequence.load(Ordering::Relaxed);
+        let ours = sequence & 1 == 0
+            && self
+                .sequence
+                .compare_exchange(sequence, sequence + 1, Ordering::Acquire, Ordering::Relaxed)
+                .is_ok();
+        if !ours {
+            return netlink.addresses(tell);
+        }
+        fence(Ordering::Release);
+        let mut count = 0;
+        let result = netlink.addresses(|address| {
+            if let Some(entry) = self.entries.get(count) {
+                entry.store(address);
+            }
+            count += 1;
+            tell(address);
+        });
+        self.count.store(
+            if result.is_ok() { count } else { usize::MAX },
+            Ordering::Relaxed,
+        );
+        self.sequence
+            .store(sequence.wrapping_add(2), Ordering::Release);
+        self.read_at
+            .store(if result.is_ok() { now } else { 0 }, Ordering::Release);
+        result
+    }
+
+    /// The owner as the table has it.
+    fn find(&self, address: IpAddr) -> Result<Option<u32>, Unsure> {
+        let (high, low) = words(address);
+        for _ in 0..ATTEMPTS {
+            let before = self.sequence.load(Ordering::Acquire);
+            if before & 1 != 0 {
+                continue;
+            }
+            let count = self.count.load(Ordering::Relaxed);
+            let found = self
+                .entries
+                .iter()
+                .take(count)
+                .find(|entry| {
+                    entry.low.load(Ordering::Relaxed) == low
+                        && entry.high.load(Ordering::Relaxed) == high
+                })
+                .map(|entry| entry.index.load(Ordering::Relaxed));
+            fence(Ordering::Acquire);
+            if self.sequence.load(Ordering::Relaxed) == before {
+                let whole = count <= CAPACITY;
+                return if found.is_some() || whole {
+                    Ok(found)
+                } else {
+                    Err(Unsure)
+                };
+            }
+        }
+        Err(Unsure)
+    }
+}
+
+impl Entry {
+    fn store(&self, address: Address) {
+        let (high, low) = words(address.ip);
+        self.high.store(high, Ordering::Relaxed);
+        self.low.store(low, Ordering::Relaxed);
+        self.index.store(address.index, Ordering::Relaxed);
+    }
+}
+
+/// An address as two words, IPv4 as its v4-mapped form.
+fn words(address: IpAddr) -> (u64, u64) {
+    let v6 = match address {
+        IpAddr::V4(v4) => v4.to_ipv6_mapped(),
+        IpAddr::V6(v6) => v6,
+    };
+    let bits = u128::from(v6);
+    #[allow(clippy::cast_possible_truncation)] // The low half.
+    ((bits >> 64) as u64, bits as u64)
+}
+
+impl fmt::Debug for Addresses {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Addresses")
+            .field("count", &self.count)
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: u64 = 10 * FRESH;
+
+    #[test]
+    fn loopback_is_the_hosts_own_and_a_documentation_address_is_not() {
+        let addresses = Addresses::new();
+        let lo = addresses.owner("127.0.0.1".parse().unwrap(), NOW);
+        assert!(lo.is_some());
+        assert_eq!(addresses.find("127.0.0.1".parse().unwrap()), Ok(lo));
+        assert_eq!(addresses.find("192.0.2.1".parse().unwrap()), Ok(None));
+    }
+
+    #[test]
+    fn a_table_being_written_is_not_waited_for() {
+        let addresses = Addresses::new();
+        addresses.owner("127.0.0.1".parse().unwrap(), NOW);
+        addresses.sequence.fetch_add(1, Ordering::SeqCst);
+        assert_eq!(addresses.find("127.0.0.1".parse().unwrap()), Err(Unsure));
+        assert!(
+            addresses.owner("127.0.0.1".parse().unwrap(), NOW).is_some(),
+            "asks the kernel"
+        );
+    }
+
+    #[test]
+    fn an_overflowing_table_answers_only_what_it_has() {
+        let addresses = Addresses::new();
+        addresses.owner("127.0.0.1".parse().unwrap(), NOW);
+        addresses.count.store(CAPACITY + 1, Ordering::SeqCst);
+        assert!(matches!(
+            addresses.find("127.0.0.1".parse().unwrap()),
+            Ok(Some(_))
+        ));
+        assert_eq!(addresses.find("192.0.2.1".parse().unwrap()), Err(Unsure));
+    }
+}

@@ -1,0 +1,269 @@
+//! Where policies come from: the environment's variables and the folders with `pvds.toml` and
+//! `apps/NAME.toml`. What the files mean is `mif_policy`'s to say.
+//!
+//! A file that is not there is no fault where there is another place to look; a file that is
+//! there and cannot be read always is, because a policy that is skipped is a policy not obeyed.
+
+use std::env;
+use std::ffi::OsString;
+use std::fmt;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use mif_policy::{Faults, Input, Options, Policy, Text, parse};
+
+/// The environment that decides about policies, as values.
+#[derive(Clone, Debug, Default)]
+pub struct Environment {
+    /// `MIF_POLICY`: the file of the policy.
+    pub policy: Option<OsString>,
+    /// `MIF_APP`: the name of the application whose policy it is.
+    pub app: Option<String>,
+    /// `MIF_INTERFACE`: what `-i` says, separated by commas.
+    pub interface: Option<String>,
+    /// `MIF_SOURCE`: what `-s` says, separated by commas.
+    pub source: Option<String>,
+    /// `MIF_DNS`: what `-d` says, separated by commas.
+    pub dns: Option<String>,
+    /// `XDG_CONFIG_HOME`, if it is an absolute path.
+    pub config_home: Option<PathBuf>,
+    /// `HOME`, if it is an absolute path.
+    pub home: Option<PathBuf>,
+    /// The host's folder, `/etc/mif`.
+    pub system: PathBuf,
+}
+
+/// What [`load`] found.
+#[derive(Debug)]
+pub enum Loaded {
+    /// A policy.
+    Policy {
+        /// The policy.
+        policy: Policy,
+        /// The application's file that it is from; `None` for options alone.
+        file: Option<PathBuf>,
+    },
+    /// Nobody said anything about this program.
+    NoPolicy {
+        /// The files that would have.
+        searched: Vec<PathBuf>,
+    },
+}
+
+/// Why there is no policy although one is asked for.
+#[derive(Debug)]
+pub enum LoadError {
+    /// A file cannot be read.
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        error: io::Error,
+    },
+    /// `MIF_APP` names an application that has no file.
+    NoSuchApp {
+        /// The name.
+        name: String,
+        /// Where its file was looked for; empty if the name cannot be a file's.
+        searched: Vec<PathBuf>,
+    },
+    /// The texts or the options have faults.
+    Faults(Faults),
+}
+
+impl Environment {
+    /// The environment of this process. A variable that is empty counts as not set, and a relative
+    /// path in `XDG_CONFIG_HOME` as none (XDG Base Directory Specification).
+    #[must_use]
+    pub fn from_process() -> Self {
+        let variable = |name| env::var_os(name).filter(|value| !value.is_empty());
+        // What is not UTF-8 stays a value, and so ends in a fault or a refusal, never in none.
+        let text = |name| Some(variable(name)?.to_string_lossy().into_owned());
+        let folder = |name| {
+            variable(name)
+                .map(PathBuf::from)
+                .filter(|path| path.is_absolute())
+        };
+        Self {
+            policy: variable("MIF_POLICY"),
+            app: text("MIF_APP"),
+            interface: text("MIF_INTERFACE"),
+            source: text("MIF_SOURCE"),
+            dns: text("MIF_DNS"),
+            config_home: folder("XDG_CONFIG_HOME"),
+            home: folder("HOME"),
+            system: PathBuf::from("/etc/mif"),
+        }
+    }
+
+    /// The folders to search, the one that wins first.
+    fn folders(&self) -> Vec<PathBuf> {
+        let home = || self.home.as_ref().map(|home| home.join(".config"));
+        let user = self
+            .config_home
+            .clone()
+            .or_else(home)
+            .map(|config| config.join("mif"));
+        user.into_iter().chain([self.system.clone()]).collect()
+    }
+
+    fn options(&self) -> Options {
+        let split = |value: &Option<String>| match value {
+            Some(list) => list.split(',').map(|word| word.trim().to_owned()).collect(),
+            None => Vec::new(),
+        };
+        Options {
+            interfaces: split(&self.interface),
+            sources: split(&self.source),
+            dns: split(&self.dns),
+        }
+    }
+}
+
+/// Finds and reads the policy of the program that is called `program`, which is the last part of
+/// its path. The order is: `MIF_POLICY`, `MIF_APP`, the options alone, the program's own file,
+/// `apps/default.toml`.
+///
+/// # Errors
+/// A file cannot be read, `MIF_APP` has no file, or there are faults in the files or options.
+pub fn load(environment: &Environment, program: &str) -> Result<Loaded, LoadError> {
+    let folders = environment.folders();
+    let options = environment.options();
+    let app = if let Some(path) = &environment.policy {
+        let path = PathBuf::from(path);
+        let text = fs::read_to_string(&path);
+        Some((
+            text.map_err(|error| LoadError::Read {
+                path: path.clone(),
+                error,
+            })?,
+            path,
+        ))
+    } else if let Some(name) = &environment.app {
+        let searched = if is_name(name) {
+            app_files(&folders, name)
+        } else {
+            Vec::new()
+        };
+        match first(&searched)? {
+            Some(found) => Some(found),
+            None => {
+                return Err(LoadError::NoSuchApp {
+                    name: name.clone(),
+                    searched,
+                });
+            }
+        }
+    } else if options.interfaces.is_empty() && options.sources.is_empty() && options.dns.is_empty()
+    {
+        let mut searched = Vec::new();
+        if is_name(program) {
+            searched.extend(app_files(&folders, program));
+        }
+        searched.extend(app_files(&folders, "default"));
+        match first(&searched)? {
+            Some(found) => Some(found),
+            None => return Ok(Loaded::NoPolicy { searched }),
+        }
+    } else {
+        None
+    };
+    let mut pvds = Vec::new();
+    for folder in &folders {
+        let path = folder.join("pvds.toml");
+        pvds.extend(read(&path)?.map(|text| shown(&path, text)));
+    }
+    let (file, app) = match app {
+        Some((text, path)) => (Some(path.clone()), Some(shown(&path, text))),
+        None => (None, None),
+    };
+    match parse(&Input { pvds, app, options }) {
+        Ok(policy) => Ok(Loaded::Policy { policy, file }),
+        Err(faults) => Err(LoadError::Faults(faults)),
+    }
+}
+
+/// Whether a file in `apps` can be called so.
+fn is_name(name: &str) -> bool {
+    !name.is_empty() && !name.contains(['/', '\0'])
+}
+
+fn app_files(folders: &[PathBuf], name: &str) -> Vec<PathBuf> {
+    folders
+        .iter()
+        .map(|folder| folder.join("apps").join(format!("{name}.toml")))
+        .collect()
+}
+
+/// The first of the files that is there.
+fn first(paths: &[PathBuf]) -> Result<Option<(String, PathBuf)>, LoadError> {
+    for path in paths {
+        if let Some(text) = read(path)? {
+            return Ok(Some((text, path.clone())));
+        }
+    }
+    Ok(None)
+}
+
+/// The text of a file, or `None` if there is no such file.
+fn read(path: &Path) -> Result<Option<String>, LoadError> {
+    // A symbolic link without its target is there, and means that something is amiss.
+    let dangling = || fs::symlink_metadata(path).is_ok();
+    match fs::read_to_string(path) {
+        Ok(text) => Ok(Some(text)),
+        Err(error) => match error.kind() {
+            io::ErrorKind::NotFound if !dangling() => Ok(None),
+            io::ErrorKind::NotADirectory | io::ErrorKind::InvalidFilename => Ok(None),
+            _ => Err(LoadError::Read {
+                path: path.to_owned(),
+                error,
+            }),
+        },
+    }
+}
+
+fn shown(path: &Path, text: String) -> Text {
+    Text {
+        path: path.display().to_string().into(),
+        text,
+    }
+}
+
+impl fmt::Display for LoadError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Read { path, error } => {
+                write!(f, "cannot read the policy {}: {error}", path.display())
+            }
+            Self::NoSuchApp { name, searched } if searched.is_empty() => {
+                write!(
+                    f,
+                    "`{}` (-a / MIF_APP) is no application's name",
+                    name.escape_debug()
+                )
+            }
+            Self::NoSuchApp { name, searched } => {
+                write!(
+                    f,
+                    "no policy for `{}` (-a / MIF_APP); searched",
+                    name.escape_debug()
+                )?;
+                searched
+                    .iter()
+                    .try_for_each(|path| write!(f, "\n  {}", path.display()))
+            }
+            Self::Faults(faults) => faults.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for LoadError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Read { error, .. } => Some(error),
+            Self::NoSuchApp { .. } => None,
+            Self::Faults(faults) => Some(faults),
+        }
+    }
+}

@@ -1,0 +1,249 @@
+//! What this host has now, as a policy needs to know it: the interfaces of its provisioning
+//! domains and the host's own addresses.
+//!
+//! The kernel is asked anew when an answer is a second old or has been refused, and never
+//! otherwise, so that a call in steady state costs no system call. All that is kept are atomic
+//! words allocated once: nothing here locks, allocates or keeps a file descriptor open, and a
+//! caller that was interrupted half-way, or a child of `vfork`, leaves nothing that another one
+//! would wait for. [`config`] alone reads files, once, at the start.
+
+mod addresses;
+pub mod config;
+mod netlink;
+
+use std::net::IpAddr;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use mif_policy::{Interface, InterfaceName, Link, Policy, PvdId, Unusable};
+use rustix::io::Errno;
+
+use crate::addresses::Addresses;
+use crate::netlink::{Device, Netlink};
+
+/// How old an answer of the kernel may be, in milliseconds.
+const FRESH: u64 = 1000;
+
+/// The host as one policy sees it.
+#[derive(Debug)]
+pub struct Host {
+    links: Box<[Slot]>,
+    addresses: Addresses,
+}
+
+/// One provisioning domain's interface.
+#[derive(Debug)]
+struct Slot {
+    interface: Interface,
+    /// The first source address, which names the interface where nothing else does.
+    source: Option<IpAddr>,
+    /// [`pack`]ed.
+    state: AtomicU64,
+    /// The moment when `state` was read, 0 for never.
+    read_at: AtomicU64,
+}
+
+impl Host {
+    /// The host for a policy: nothing is asked of the kernel yet.
+    #[must_use]
+    pub fn new(policy: &Policy) -> Self {
+        let slot = |pvd: &mif_policy::Pvd| Slot {
+            interface: pvd.interface,
+            source: pvd.sources.first().copied(),
+            state: AtomicU64::new(0),
+            read_at: AtomicU64::new(0),
+        };
+        Self {
+            links: policy.pvds.iter().map(slot).collect(),
+            addresses: Addresses::new(),
+        }
+    }
+
+    /// Forgets what was read: after the kernel has refused an index or a name.
+    pub fn forget(&self) {
+        self.addresses.forget();
+        for slot in &self.links {
+            slot.read_at.store(0, Ordering::Release);
+        }
+    }
+
+    /// Whether an interface of this index belongs to one of the policy's provisioning domains.
+    #[must_use]
+    pub fn has_index(&self, index: u32) -> bool {
+        self.links.iter().any(|slot| {
+            unpack(slot.state.load(Ordering::Acquire)).is_ok_and(|link| link.index == index)
+        })
+    }
+}
+
+impl Host {
+    /// The host as it is known at a moment of a clock that never goes back, in milliseconds.
+    #[must_use]
+    pub fn at(&self, milliseconds: u64) -> View<'_> {
+        // 0 stands for "never read", and is stale at every moment.
+        View {
+            host: self,
+            now: milliseconds.wrapping_add(2 * FRESH),
+        }
+    }
+}
+
+/// A [`Host`] at one moment: answers that are older than a second are asked for again.
+#[derive(Clone, Copy, Debug)]
+pub struct View<'h> {
+    host: &'h Host,
+    now: u64,
+}
+
+impl mif_policy::Host for View<'_> {
+    fn owner(&self, address: IpAddr) -> Option<u32> {
+        self.host.addresses.owner(address, self.now)
+    }
+
+    fn link(&self, pvd: PvdId) -> Result<Link, Unusable> {
+        let slot = self
+            .host
+            .links
+            .get(usize::from(pvd.0))
+            .ok_or(Unusable::Unknown)?;
+        if self.now.wrapping_sub(slot.read_at.load(Ordering::Acquire)) < FRESH {
+            return unpack(slot.state.load(Ordering::Acquire));
+        }
+        let link = self.host.read(slot, self.now);
+        slot.state.store(pack(link), Ordering::Release);
+        slot.read_at.store(self.now, Ordering::Release);
+        link
+    }
+}
+
+/// For a caller that asks for a moment only: the first answer stands.
+impl mif_policy::Host for Host {
+    fn owner(&self, address: IpAddr) -> Option<u32> {
+        self.at(0).owner(address)
+    }
+
+    fn link(&self, pvd: PvdId) -> Result<Link, Unusable> {
+        self.at(0).link(pvd)
+    }
+}
+
+impl Host {
+    fn read(&self, slot: &Slot, now: u64) -> Result<Link, Unusable> {
+        let unknown = |_| Unusable::Unknown;
+        let netlink = Netlink::open().map_err(unknown)?;
+        let device = match slot.interface {
+            Interface::Named(name) => device(netlink.device(&name))?,
+            Interface::OfSource => {
+                let source = slot.source.ok_or(Unusable::NoSource)?;
+                let index = self
+                    .addresses
+                    .owner(source, now)
+                    .ok_or(Unusable::NoSource)?;
+                device(netlink.device_at(index))?
+            }
+        };
+        let mut link = Link {
+            index: device.index,
+            v4: false,
+            v6: false,
+            v6_link_local: false,
+        };
+        let mut note = |address: netlink::Address| {
+            if address.index != device.index || !address.usable {
+                return;
+            }
+            match address.ip {
+                IpAddr::V4(_) => link.v4 = true,
+                IpAddr::V6(ip) if ip.is_unicast_link_local() => link.v6_link_local = true,
+                IpAddr::V6(_) => link.v6 = true,
+            }
+        };
+        self.addresses
+            .read(&netlink, now, &mut note)
+            .map_err(unknown)?;
+        Ok(link)
+    }
+}
+
+fn device(found: Result<Device, Errno>) -> Result<Device, Unusable> {
+    match found {
+        Ok(device) if !device.up => Err(Unusable::Down),
+        Ok(device) if !device.running => Err(Unusable::NoCarrier),
+        Ok(device) => Ok(device),
+        Err(Errno::NODEV) => Err(Unusable::Missing),
+        Err(_) => Err(Unusable::Unknown),
+    }
+}
+
+/// The interface of this name as it is now, asked of the kernel at once.
+///
+/// # Errors
+/// Why it can carry nothing.
+pub fn inspect(name: InterfaceName) -> Result<u32, Unusable> {
+    let netlink = Netlink::open().map_err(|_| Unusable::Unknown)?;
+    device(netlink.device(&name)).map(|device| device.index)
+}
+
+/// A link, or why there is none, in one word: index, family bits, reason.
+fn pack(link: Result<Link, Unusable>) -> u64 {
+    match link {
+        Ok(link) => {
+            u64::from(link.index)
+                | u64::from(link.v4) << 32
+                | u64::from(link.v6) << 33
+                | u64::from(link.v6_link_local) << 34
+                | 1 << 40
+        }
+        Err(Unusable::Missing) => 2 << 40,
+        Err(Unusable::Down) => 3 << 40,
+        Err(Unusable::NoCarrier) => 4 << 40,
+        Err(Unusable::NoSource) => 5 << 40,
+        Err(_) => 0,
+    }
+}
+
+fn unpack(state: u64) -> Result<Link, Unusable> {
+    match state >> 40 {
+        #[allow(clippy::cast_possible_truncation)] // The low 32 bits are the index.
+        1 => Ok(Link {
+            index: state as u32,
+            v4: state >> 32 & 1 != 0,
+            v6: state >> 33 & 1 != 0,
+            v6_link_local: state >> 34 & 1 != 0,
+        }),
+        2 => Err(Unusable::Missing),
+        3 => Err(Unusable::Down),
+        4 => Err(Unusable::NoCarrier),
+        5 => Err(Unusable::NoSource),
+        _ => Err(Unusable::Unknown),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_link_survives_its_packing() {
+        for link in [
+            Ok(Link {
+                index: u32::MAX,
+                v4: true,
+                v6: false,
+                v6_link_local: true,
+            }),
+            Ok(Link {
+                index: 1,
+                v4: false,
+                v6: true,
+                v6_link_local: false,
+            }),
+            Err(Unusable::Missing),
+            Err(Unusable::Down),
+            Err(Unusable::NoCarrier),
+            Err(Unusable::NoSource),
+            Err(Unusable::Unknown),
+        ] {
+            assert_eq!(unpack(pack(link)), link);
+        }
+    }
+}

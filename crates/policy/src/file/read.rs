@@ -1,0 +1,349 @@
+//! Reading spanned TOML without knowing what it is about: tables that remember which keys were
+//! asked for, values with their types, and the report in which all faults gather.
+//!
+//! serde's derived readers stop at the first fault; here a fault is noted and reading goes on.
+
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+use super::Text;
+use super::spelling::did_you_mean;
+use crate::fault::{Fault, Wrong, quoted};
+
+/// Where something is written: bytes of a text, or an option's value.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum At {
+    Text {
+        file: usize,
+        start: usize,
+        end: usize,
+    },
+    Option(&'static str),
+}
+
+/// A value and where it is written.
+#[derive(Clone, Debug)]
+pub(super) struct Placed<T> {
+    pub(super) value: T,
+    pub(super) at: At,
+}
+
+/// The texts, and the faults that have been found in them.
+pub(super) struct Report<'t> {
+    texts: Vec<&'t Text>,
+    faults: Vec<(usize, usize, Fault)>,
+}
+
+/// A table that is being read.
+pub(super) struct Table<'t> {
+    entries: Option<&'t DeTable<'t>>,
+    at: At,
+    name: &'static str,
+    known: Vec<&'static str>,
+    later: Vec<&'static str>,
+}
+
+/// A value that is being read, with the key it belongs to.
+#[derive(Clone, Copy)]
+pub(super) struct Value<'t> {
+    pub(super) key: &'t str,
+    pub(super) at: At,
+    toml: &'t DeValue<'t>,
+}
+
+impl<'t> Report<'t> {
+    pub(super) fn new(texts: Vec<&'t Text>) -> Self {
+        Self {
+            texts,
+            faults: Vec::new(),
+        }
+    }
+
+    pub(super) fn fault(&mut self, at: At, wrong: Wrong) {
+        let (file, start, fault) = match at {
+            At::Option(option) => (usize::MAX, 0, Fault::in_option(option, wrong)),
+            At::Text { file, start, end } => {
+                let text = self.texts[file];
+                (
+                    file,
+                    start,
+                    Fault::in_text(&text.path, &text.text, start, end, wrong),
+                )
+            }
+        };
+        self.faults.push((file, start, fault));
+    }
+
+    /// The value of a word's reading, or `None` and a fault.
+    pub(super) fn take<T>(&mut self, at: At, read: Result<T, Wrong>) -> Option<T> {
+        read.map_err(|wrong| self.fault(at, wrong)).ok()
+    }
+
+    /// The line of a place in a text, from 1.
+    pub(super) fn line(&self, file: usize, start: usize) -> u32 {
+        let before = self.texts[file].text.as_bytes().iter().take(start);
+        u32::try_from(before.filter(|&&byte| byte == b'\n').count() + 1).unwrap_or(u32::MAX)
+    }
+
+    /// All faults by text and place; those of options last.
+    pub(super) fn into_faults(mut self) -> Vec<Fault> {
+        self.faults.sort_by_key(|&(file, start, _)| (file, start));
+        self.faults.into_iter().map(|(_, _, fault)| fault).collect()
+    }
+}
+
+impl<'t> Table<'t> {
+    /// `name` is where the table stands, fit behind "in": `[dns]`.
+    pub(super) fn new(entries: &'t DeTable<'t>, at: At, name: &'static str) -> Self {
+        Self {
+            entries: Some(entries),
+            at,
+            name,
+            known: Vec::new(),
+            later: Vec::new(),
+        }
+    }
+
+    /// A table without entries, whose reader only tells which keys it knows.
+    pub(super) fn empty(name: &'static str) -> Self {
+        let at = At::Option("");
+        Self {
+            entries: None,
+            at,
+            name,
+            known: Vec::new(),
+            later: Vec::new(),
+        }
+    }
+
+    pub(super) fn take(&mut self, key: &'static str) -> Option<Value<'t>> {
+        self.known.push(key);
+        let toml = self.entries?.get(key)?;
+        Some(Value {
+            key,
+            at: self.at.span_of(toml),
+            toml: toml.get_ref(),
+        })
+    }
+
+    /// A key that must be there.
+    pub(super) fn require(
+        &mut self,
+        key: &'static str,
+        expected: &str,
+        report: &mut Report<'_>,
+    ) -> Option<Value<'t>> {
+        let value = self.take(key);
+        if value.is_none() && self.entries.is_some() {
+            let message = format!("`{key}` is missing in {}", self.name);
+            report.fault(self.at, Wrong::new(message, format!("expected {expected}")));
+        }
+        value
+    }
+
+    /// A key that only a later version of mif knows.
+    pub(super) fn take_later(&mut self, key: &'static str, report: &mut Report<'_>) {
+        self.later.push(key);
+        if let Some((written, _)) = self.entries.and_then(|entries| entries.get_key_value(key)) {
+            let message = format!("`{key}` belongs to a later version of mif");
+            report.fault(
+                self.at.span_of(written),
+                Wrong::new(message, "expected no such key yet"),
+            );
+        }
+    }
+
+    /// All entries of a table whose keys are names, with the place of each key.
+    pub(super) fn into_named(self) -> impl Iterator<Item = (Placed<&'t str>, Value<'t>)> {
+        let at = self.at;
+        self.entries
+            .into_iter()
+            .flat_map(DeTable::iter)
+            .map(move |(key, toml)| {
+                let value = Value {
+                    key: key.get_ref(),
+                    at: at.span_of(toml),
+                    toml: toml.get_ref(),
+                };
+                (
+                    Placed {
+                        value: value.key,
+                        at: at.span_of(key),
+                    },
+                    value,
+                )
+            })
+    }
+
+    /// Notes every key that nobody asked for. `elsewhere` knows where a key stands that is right
+    /// in another table.
+    pub(super) fn finish(
+        self,
+        report: &mut Report<'_>,
+        elsewhere: impl Fn(&str) -> Option<&'static str>,
+    ) {
+        for (key, _) in self.entries.into_iter().flat_map(DeTable::iter) {
+            let word: &str = key.get_ref();
+            if self.known.contains(&word) || self.later.contains(&word) {
+                continue;
+            }
+            let hint = match elsewhere(word) {
+                Some(place) => format!("; {} belongs in {place}", quoted(word)),
+                None => did_you_mean(word, self.known.iter().copied()),
+            };
+            let known = match self.known[..] {
+                [only] => format!("expected {only}"),
+                _ => format!("expected one of {}", self.known.join(", ")),
+            };
+            let wrong = Wrong::new(format!("unknown key {}", quoted(word)), known + &hint);
+            report.fault(self.at.span_of(key), wrong);
+        }
+    }
+
+    /// The keys that have been asked for so far.
+    pub(super) fn known(&self) -> &[&'static str] {
+        &self.known
+    }
+}
+
+impl<'t> Value<'t> {
+    /// One value or a list of them, which must not be empty.
+    pub(super) fn into_list(self, expected: &str, report: &mut Report<'_>) -> Vec<Self> {
+        let DeValue::Array(array) = self.toml else {
+            return vec![self];
+        };
+        if array.is_empty() {
+            let wrong = Wrong::new(
+                format!("`{}` is an empty list", self.key),
+                format!("expected {expected}, or no `{}` at all", self.key),
+            );
+            report.fault(self.at, wrong);
+        }
+        array.iter().map(|toml| self.within(toml)).collect()
+    }
+
+    /// The entries of an array of tables.
+    pub(super) fn into_tables(
+        self,
+        name: &'static str,
+        report: &mut Report<'_>,
+    ) -> Vec<(At, Table<'t>)> {
+        let DeValue::Array(array) = self.toml else {
+            self.mistyped(&format!("{name}, with two brackets on either side"), report);
+            return Vec::new();
+        };
+        let values = array.iter().map(|toml| self.within(toml));
+        values
+            .filter_map(|value| Some((value.at, value.into_table(name, report)?)))
+            .collect()
+    }
+
+    pub(super) fn into_table(
+        self,
+        name: &'static str,
+        report: &mut Report<'_>,
+    ) -> Option<Table<'t>> {
+        let DeValue::Table(entries) = self.toml else {
+            self.mistyped(&format!("a table, {name}"), report);
+            return None;
+        };
+        Some(Table::new(entries, self.at, name))
+    }
+
+    pub(super) fn text(self, expected: &str, report: &mut Report<'_>) -> Option<&'t str> {
+        let text = self.toml.as_str();
+        if text.is_none() {
+            self.mistyped(expected, report);
+        }
+        text
+    }
+
+    pub(super) fn boolean(self, report: &mut Report<'_>) -> Option<bool> {
+        let value = self.toml.as_bool();
+        if value.is_none() {
+            self.mistyped("true or false", report);
+        }
+        value
+    }
+
+    /// One of a few words.
+    pub(super) fn one_of<T: Copy>(
+        self,
+        words: &[(&'static str, T)],
+        report: &mut Report<'_>,
+    ) -> Option<T> {
+        let right = words.iter().map(|&(word, _)| word);
+        let listed = right
+            .clone()
+            .map(|word| format!("\"{word}\""))
+            .collect::<Vec<_>>();
+        let expected = format!("one of {}", listed.join(", "));
+        let text = self.text(&expected, report)?;
+        let found = words.iter().find(|&&(word, _)| word == text);
+        if found.is_none() {
+            let wrong = Wrong::new(
+                format!("`{}` cannot be {}", self.key, quoted(text)),
+                format!("expected {expected}{}", did_you_mean(text, right)),
+            );
+            report.fault(self.at, wrong);
+        }
+        found.map(|&(_, value)| value)
+    }
+
+    /// An integer that `T` can hold, in decimal, hexadecimal, octal or binary; `None` without a
+    /// fault where the value is no integer at all.
+    pub(super) fn integer<T: TryFrom<i128>>(self) -> Option<Result<T, &'t str>> {
+        let integer = self.toml.as_integer()?;
+        let value = i128::from_str_radix(integer.as_str(), integer.radix()).ok();
+        Some(
+            value
+                .and_then(|value| T::try_from(value).ok())
+                .ok_or(integer.as_str()),
+        )
+    }
+
+    pub(super) fn mistyped(self, expected: &str, report: &mut Report<'_>) {
+        let wrong = Wrong::new(
+            format!("`{}` has a wrong type", self.key),
+            format!(
+                "expected {expected}, found {}",
+                with_article(self.toml.type_str())
+            ),
+        );
+        report.fault(self.at, wrong);
+    }
+
+    fn within(self, toml: &'t Spanned<DeValue<'t>>) -> Self {
+        Self {
+            key: self.key,
+            at: self.at.span_of(toml),
+            toml: toml.get_ref(),
+        }
+    }
+}
+
+impl At {
+    /// The place of a part of what is here.
+    fn span_of<T>(self, part: &Spanned<T>) -> Self {
+        match self {
+            Self::Option(_) => self,
+            Self::Text { file, .. } => {
+                let span = part.span();
+                Self::Text {
+                    file,
+                    start: span.start,
+                    end: span.end,
+                }
+            }
+        }
+    }
+}
+
+fn with_article(kind: &str) -> String {
+    let article = if kind.starts_with(['a', 'i']) {
+        "an"
+    } else {
+        "a"
+    };
+    format!("{article} {kind}")
+}

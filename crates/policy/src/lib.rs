@@ -1,0 +1,23 @@
+//! What a user wants, as values: the policy language and the decisions that follow from it.
+//!
+//! Texts become a [`Policy`] ([`parse`]), a [`Flow`] and a view of the host become a [`Verdict`]
+//! ([`Policy::decide`]). The crate deliberately lacks a file, a socket, a clock and an
+//! environment: who reads texts hands them in, and who knows the host answers through [`Host`].
+//! So every decision can be tested, explained and repeated anywhere.
+#![forbid(unsafe_code)]
+
+mod decide;
+mod fault;
+mod file;
+mod model;
+mod names;
+
+pub use decide::{
+    Bound, Flow, Host, Link, Need, Pass, Protocol, Refusal, Route, Unusable, Verdict,
+};
+pub use fault::{Fault, Faults};
+pub use file::{Input, Options, Text, keys, parse};
+pub use model::{
+    Choice, Dns, Explicit, Families, Interface, Place, Policy, Pvd, PvdId, Rule, RuleId, Use,
+};
+pub use names::{InterfaceName, NamePattern, Prefix};

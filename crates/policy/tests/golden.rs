@@ -1,0 +1,148 @@
+//! The language by example: `golden/good/*.toml` and what is meant, `golden/bad/*.toml` and the
+//! whole of what is said. `UPDATE_EXPECT=1 cargo test` writes the expectations anew.
+
+mod common;
+
+use std::fmt::Write;
+use std::path::Path;
+use std::{env, fs};
+
+use common::{cases, input};
+use mif_policy::{Choice, Dns, Policy, Pvd, Rule, Use, parse};
+
+#[test]
+fn good_policies_mean_what_they_say() {
+    for case in cases("good") {
+        let text = fs::read_to_string(&case).unwrap();
+        let policy = parse(&input(&name(&case), &text));
+        let policy = policy.unwrap_or_else(|faults| panic!("{}:\n{faults}", case.display()));
+        expect(&case, &dump(&policy));
+    }
+}
+
+#[test]
+fn bad_policies_are_told_all_their_faults() {
+    for case in cases("bad") {
+        let text = fs::read_to_string(&case).unwrap();
+        match parse(&input(&name(&case), &text)) {
+            Ok(policy) => panic!("{} has no fault:\n{}", case.display(), dump(&policy)),
+            Err(faults) => expect(&case, &format!("{faults}\n")),
+        }
+    }
+}
+
+fn name(case: &Path) -> String {
+    case.file_name().unwrap().to_str().unwrap().to_owned()
+}
+
+fn expect(case: &Path, actual: &str) {
+    let path = case.with_extension("txt");
+    let expected = fs::read_to_string(&path).unwrap_or_default();
+    if actual == expected {
+        return;
+    }
+    if env::var_os("UPDATE_EXPECT").is_some() {
+        fs::write(&path, actual).unwrap();
+    } else {
+        panic!(
+            "{} differs (UPDATE_EXPECT=1 accepts)\n--- expected\n{expected}\n--- actual\n{actual}",
+            path.display()
+        );
+    }
+}
+
+/// A policy on as few lines as can be read; what is not said is not printed.
+fn dump(policy: &Policy) -> String {
+    let mut out = String::new();
+    for (id, pvd) in policy.pvds.iter().enumerate() {
+        writeln!(out, "pvd {id}: {}", dump_pvd(pvd)).unwrap();
+    }
+    for rule in &policy.rules {
+        writeln!(
+            out,
+            "rule {}: {}",
+            policy.place(rule.place),
+            dump_rule(rule)
+        )
+        .unwrap();
+    }
+    if let Some(listen) = &policy.listen {
+        writeln!(out, "listen {}", dump_use(listen)).unwrap();
+    }
+    let Policy {
+        explicit,
+        local,
+        families,
+        ..
+    } = policy;
+    writeln!(
+        out,
+        "explicit {explicit:?}, local {local}, family {families:?}"
+    )
+    .unwrap();
+    writeln!(out, "dns{}", dump_dns(&policy.dns)).unwrap();
+    writeln!(out, "files {}", policy.files.join(" ")).unwrap();
+    out
+}
+
+fn dump_pvd(pvd: &Pvd) -> String {
+    let Pvd {
+        name,
+        interface,
+        sources,
+        mark,
+        dns,
+    } = pvd;
+    let mut out = format!("{name} {interface:?}");
+    if !sources.is_empty() {
+        write!(out, " source {sources:?}").unwrap();
+    }
+    if let Some(mark) = mark {
+        write!(out, " mark {mark}").unwrap();
+    }
+    if *dns != Dns::default() {
+        write!(out, " dns{}", dump_dns(dns)).unwrap();
+    }
+    out
+}
+
+fn dump_rule(rule: &Rule) -> String {
+    let Rule {
+        prefixes,
+        names,
+        ports,
+        protocol,
+        choices,
+        place: _,
+    } = rule;
+    let mut words: Vec<String> = prefixes.iter().map(ToString::to_string).collect();
+    words.extend(names.iter().map(ToString::to_string));
+    words.extend(
+        ports
+            .iter()
+            .map(|ports| format!("port {}-{}", ports.start(), ports.end())),
+    );
+    words.extend(protocol.map(|protocol| protocol.to_string()));
+    words.push(dump_use(choices));
+    words.join(" ")
+}
+
+fn dump_use(choices: &Use) -> String {
+    let words = choices.0.iter().map(|choice| match choice {
+        Choice::Pvd(id) => id.0.to_string(),
+        Choice::System => "system".to_owned(),
+        Choice::None => "none".to_owned(),
+    });
+    format!("-> {}", words.collect::<Vec<_>>().join(", "))
+}
+
+fn dump_dns(dns: &Dns) -> String {
+    let mut out = String::new();
+    if !dns.servers.is_empty() {
+        write!(out, " servers {:?}", dns.servers).unwrap();
+    }
+    if !dns.search.is_empty() {
+        write!(out, " search {:?}", dns.search).unwrap();
+    }
+    out
+}

@@ -1,0 +1,296 @@
+//! One question as bytes, and bytes as the reply to it: hickory's codec, and no more of a reply
+//! than look-ups need (the additional section is not even read).
+
+use std::net::IpAddr;
+
+use hickory_proto::op::{Edns, Header, Message, MessageType, OpCode, Query, ResponseCode};
+use hickory_proto::rr::{DNSClass, Name, RData, Record, RecordType};
+use hickory_proto::serialize::binary::{BinDecodable, BinDecoder};
+
+/// What a reply by datagram may have without fragments (DNS flag day 2020).
+const PAYLOAD: u16 = 1232;
+
+/// Links of a chain of aliases within one reply, as many as BIND follows.
+const MAX_LINKS: usize = 16;
+
+/// A question with its id.
+pub(crate) struct Question {
+    id: u16,
+    query: Query,
+}
+
+/// What some bytes are to a question.
+pub(crate) enum Read {
+    /// Not its reply: wrong id or question, a query, or too short to tell.
+    Foreign,
+    /// Its reply, but with records that make no sense.
+    Broken,
+    /// Its reply.
+    Reply(Reply),
+}
+
+/// A reply, reduced to what look-ups need.
+#[derive(Debug)]
+pub(crate) struct Reply {
+    /// RCODE, without the extension by EDNS.
+    pub(crate) code: ResponseCode,
+    /// TC: the records are not all there.
+    pub(crate) truncated: bool,
+    /// CNAME records: owner and target.
+    aliases: Vec<(Name, Name)>,
+    /// Records of the type that was asked for.
+    addresses: Vec<(Name, IpAddr)>,
+    /// A SOA record says that there is no such record, RFC 2308.
+    denied: bool,
+}
+
+impl Question {
+    pub(crate) fn new(id: u16, name: Name, kind: RecordType) -> Self {
+        Self {
+            id,
+            query: Query::query(name, kind),
+        }
+    }
+
+    /// The query message with RD, and with EDNS (RFC 6891) if wanted. `None` cannot be for a
+    /// name that is one.
+    pub(crate) fn encode(&self, edns: bool) -> Option<Vec<u8>> {
+        let mut message = Message::new(self.id, MessageType::Query, OpCode::Query);
+        message.metadata.recursion_desired = true;
+        message.add_query(self.query.clone());
+        if edns {
+            let mut edns = Edns::new();
+            edns.set_max_payload(PAYLOAD);
+            message.set_edns(edns);
+        }
+        message.to_vec().ok()
+    }
+
+    /// Bytes from the server that was asked.
+    pub(crate) fn read(&self, bytes: &[u8]) -> Read {
+        let mut decoder = BinDecoder::new(bytes);
+        match Header::read(&mut decoder) {
+            Ok(header) if self.is_answered_by(&header, &mut decoder) => {
+                let reply = read_records(&header, self.query.query_type(), &mut decoder);
+                reply.map_or(Read::Broken, Read::Reply)
+            }
+            _ => Read::Foreign,
+        }
+    }
+
+    /// Leaves the decoder behind the question section.
+    fn is_answered_by(&self, header: &Header, decoder: &mut BinDecoder<'_>) -> bool {
+        let metadata = &header.metadata;
+        if metadata.id != self.id
+            || metadata.message_type != MessageType::Response
+            || metadata.op_code != OpCode::Query
+        {
+            return false;
+        }
+        match header.counts.queries {
+            1 => Query::read(decoder).is_ok_and(|query| query == self.query),
+            // A server that did not understand the question may leave it out.
+            0 => !matches!(
+                metadata.response_code,
+                ResponseCode::NoError | ResponseCode::NXDomain
+            ),
+            _ => false,
+        }
+    }
+}
+
+/// `None` where a record makes no sense, unless the reply is truncated, and so of no use anyway.
+fn read_records(header: &Header, kind: RecordType, decoder: &mut BinDecoder<'_>) -> Option<Reply> {
+    let mut reply = Reply {
+        code: header.metadata.response_code,
+        truncated: header.metadata.truncation,
+        aliases: Vec::new(),
+        addresses: Vec::new(),
+        denied: false,
+    };
+    if reply.truncated {
+        return Some(reply);
+    }
+    for _ in 0..header.counts.answers {
+        let Record {
+            name,
+            dns_class,
+            data,
+            ..
+        } = Record::read(decoder).ok()?;
+        if dns_class != DNSClass::IN {
+            continue;
+        }
+        match data {
+            RData::A(a) if kind == RecordType::A => reply.addresses.push((name, a.0.into())),
+            RData::AAAA(a) if kind == RecordType::AAAA => reply.addresses.push((name, a.0.into())),
+            RData::CNAME(target) => reply.aliases.push((name, target.0)),
+            _ => {}
+        }
+    }
+    if reply.addresses.is_empty() {
+        let mut authorities =
+            (0..header.counts.authorities).map_while(|_| Record::read(decoder).ok());
+        reply.denied = authorities.any(|record| record.record_type() == RecordType::SOA);
+    }
+    Some(reply)
+}
+
+impl Reply {
+    /// The end of the chain of aliases from `name`, and the addresses there; `None` if it has no
+    /// end.
+    pub(crate) fn follow(&self, name: &Name) -> Option<(Name, Vec<IpAddr>)> {
+        let mut at = name;
+        for _ in 0..=MAX_LINKS {
+            let here = self.addresses.iter().filter(|(owner, _)| owner == at);
+            let found: Vec<_> = here.map(|&(_, address)| address).collect();
+            match self.aliases.iter().find(|(owner, _)| owner == at) {
+                Some((_, target)) if found.is_empty() => at = target,
+                _ => return Some((at.clone(), found)),
+            }
+        }
+        None
+    }
+
+    /// Whether the server answered the question, be it with "no such name".
+    pub(crate) fn is_good(&self) -> bool {
+        matches!(self.code, ResponseCode::NoError | ResponseCode::NXDomain)
+    }
+
+    /// Whether this reply settles the look-up without one about the other family.
+    pub(crate) fn suffices(&self) -> bool {
+        self.says_no_name() || (self.is_good() && !self.addresses.is_empty())
+    }
+
+    /// Whether the name at the end of the aliases does not exist.
+    pub(crate) fn says_no_name(&self) -> bool {
+        self.code == ResponseCode::NXDomain
+    }
+
+    /// Whether asking for the end of the aliases anew could bring nothing.
+    pub(crate) fn is_final(&self) -> bool {
+        self.denied || self.says_no_name()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn name(text: &str) -> Name {
+        Name::from_ascii(text).unwrap()
+    }
+
+    /// What dnsmasq 2.90 replied to "alias.test A": a chain to `who.test`, and an OPT record.
+    const CAPTURED: &[u8] = b"\x12\x34\x85\x80\x00\x01\x00\x02\x00\x00\x00\x01\
+        \x05alias\x04test\x00\x00\x01\x00\x01\
+        \xc0\x0c\x00\x05\x00\x01\x00\x00\x00\x00\x00\x0a\x03who\x04test\x00\
+        \xc0\x28\x00\x01\x00\x01\x00\x00\x00\x00\x00\x04\xc0\x00\x02\x01\
+        \x00\x00\x29\x04\xd0\x00\x00\x00\x00\x00\x00";
+
+    /// NXDOMAIN with a SOA record as RFC 2308 wants it, written by hand.
+    const DENIED: &[u8] = b"\x12\x34\x81\x83\x00\x01\x00\x00\x00\x01\x00\x00\
+        \x05alias\x04test\x00\x00\x01\x00\x01\
+        \xc0\x12\x00\x06\x00\x01\x00\x00\x00\x3c\x00\x1d\x02ns\xc0\x12\x01h\xc0\x12\
+        \x00\x00\x00\x01\x00\x00\x0e\x10\x00\x00\x03\x84\x00\x00\x07\x08\x00\x00\x00\x3c";
+
+    fn question() -> Question {
+        Question::new(0x1234, name("Alias.test."), RecordType::A)
+    }
+
+    #[test]
+    fn a_reply_is_read_to_the_end_of_its_chain() {
+        let Read::Reply(reply) = question().read(CAPTURED) else {
+            panic!("no reply")
+        };
+        let (end, found) = reply.follow(&name("alias.TEST.")).unwrap();
+        assert_eq!(
+            (end, found),
+            (name("who.test."), vec!["192.0.2.1".parse().unwrap()])
+        );
+        let Read::Reply(reply) = question().read(DENIED) else {
+            panic!("no reply")
+        };
+        assert!(reply.says_no_name() && reply.is_final() && reply.denied);
+    }
+
+    #[test]
+    fn replies_to_other_questions_are_foreign() {
+        for (id, asked, kind) in [
+            (0x1235, "alias.test.", RecordType::A),
+            (0x1234, "alias.tset.", RecordType::A),
+            (0x1234, "alias.test.", RecordType::AAAA),
+        ] {
+            let question = Question::new(id, name(asked), kind);
+            assert!(
+                matches!(question.read(CAPTURED), Read::Foreign),
+                "{id} {asked} {kind}"
+            );
+            let own = question.encode(true).unwrap();
+            assert!(
+                matches!(question.read(&own), Read::Foreign),
+                "a query is no reply"
+            );
+        }
+    }
+
+    /// Every prefix, every byte with values at the edges, and a compression pointer from every
+    /// byte to every other: whatever comes, it is one of the three.
+    #[test]
+    fn no_bytes_make_it_panic() {
+        let (mut replies, mut broken) = (0, 0);
+        let mut read = |bytes: &[u8]| match question().read(bytes) {
+            Read::Reply(reply) => {
+                replies += 1;
+                let _ = reply.follow(&name("alias.test."));
+            }
+            Read::Broken => broken += 1,
+            Read::Foreign => {}
+        };
+        for original in [CAPTURED, DENIED] {
+            for end in 0..original.len() {
+                read(&original[..end]);
+            }
+            for at in 0..original.len() {
+                for value in [0, 1, 0x0c, 0x3f, 0x40, 0x7f, 0x80, 0xc0, 0xff] {
+                    let mut bytes = original.to_vec();
+                    bytes[at] = value;
+                    read(&bytes);
+                    bytes[at] = original[at] ^ value;
+                    read(&bytes);
+                }
+                for target in 0..original.len() {
+                    let mut bytes = original.to_vec();
+                    bytes[at] = 0xc0;
+                    bytes[(at + 1) % original.len()] = u8::try_from(target).unwrap();
+                    read(&bytes);
+                }
+            }
+            read(&[original, &vec![0xff; 70_000]].concat());
+        }
+        assert!(replies > 1000 && broken > 100, "{replies} {broken}");
+    }
+
+    #[test]
+    fn a_loop_has_no_end() {
+        let links = |pairs: &[(&str, &str)]| Reply {
+            code: ResponseCode::NoError,
+            truncated: false,
+            aliases: pairs
+                .iter()
+                .map(|(owner, target)| (name(owner), name(target)))
+                .collect(),
+            addresses: Vec::new(),
+            denied: false,
+        };
+        assert!(
+            links(&[("a.", "b."), ("b.", "a.")])
+                .follow(&name("a."))
+                .is_none()
+        );
+        let (end, found) = links(&[("b.", "c."), ("a.", "b.")])
+            .follow(&name("a."))
+            .unwrap();
+        assert_eq!((end, found), (name("c."), Vec::new()), "in any order");
+    }
+}

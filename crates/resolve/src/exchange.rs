@@ -1,0 +1,250 @@
+//! Questions about one name, put to the servers of the plan until one has answered.
+//!
+//! Both families are asked for at once over one UDP socket, as glibc does; what a reply says is
+//! `codec`'s, and what becomes of a name without an answer is the caller's.
+
+use std::io::IoSlice;
+use std::mem::MaybeUninit;
+use std::net::SocketAddr;
+use std::os::fd::OwnedFd;
+use std::time::Duration;
+
+use hickory_proto::rr::{Name, RecordType};
+use mif_socket::Kind;
+use rustix::event::PollFlags;
+use rustix::io::{self, Errno};
+use rustix::net::{MMsgHdr, RecvFlags, SendAncillaryBuffer, SendFlags, recv, send, sendmmsg};
+use rustix::rand::{GetRandomFlags, getrandom};
+
+use crate::Plan;
+use crate::codec::{Question, Read, Reply};
+use crate::socket::{Deadline, open, wait};
+
+/// Room for a datagram: servers may send more than they were told to.
+const DATAGRAM: usize = 4096;
+
+/// Why no server has answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Trouble {
+    /// Replies came, and none made sense.
+    Broken,
+    /// Nothing came, or nothing could be sent.
+    Silent,
+    /// At least one server said that it would not or could not (SERVFAIL, REFUSED, NOTIMP …).
+    Unwilling,
+}
+
+/// All that is asked in one look-up.
+pub(crate) struct Exchange<'p> {
+    plan: Plan<'p>,
+    kinds: &'static [RecordType],
+    end: Deadline,
+}
+
+/// A question and what came of it.
+struct Asked {
+    question: Question,
+    reply: Option<Result<Reply, Trouble>>,
+}
+
+impl<'p> Exchange<'p> {
+    pub(crate) fn new(plan: Plan<'p>, kinds: &'static [RecordType]) -> Self {
+        Self {
+            plan,
+            kinds,
+            end: Deadline::after(plan.patience.total),
+        }
+    }
+
+    /// The replies of the first server that answers, one for each family asked for; one alone
+    /// where it suffices and the other never came.
+    ///
+    /// # Errors
+    /// The [`Trouble`] that says most, after all servers were tried as often as the plan says.
+    pub(crate) fn ask(&self, name: &Name) -> Result<Vec<Reply>, Trouble> {
+        let mut trouble = None;
+        for attempt in 0..self.plan.patience.attempts {
+            for &server in self.plan.servers {
+                // A server that knows no EDNS, or a box on the way that drops it, must not keep the
+                // name from being resolved: the next attempt does without.
+                match self.ask_server(server, name, attempt == 0) {
+                    Ok(replies) => return Ok(replies),
+                    Err(why) => trouble = trouble.max(Some(why)),
+                }
+            }
+        }
+        Err(trouble.unwrap_or(Trouble::Silent))
+    }
+
+    fn ask_server(
+        &self,
+        server: SocketAddr,
+        name: &Name,
+        edns: bool,
+    ) -> Result<Vec<Reply>, Trouble> {
+        let mut asked = self.questions(name).map_err(|_| Trouble::Silent)?;
+        // Where it fails, what has come before stands, and the rest counts as silence.
+        let _ = self.by_datagram(server, &mut asked, edns);
+        if asked.iter().any(|one| one.reply.is_none())
+            && asked.iter().any(|one| one.reply.is_some())
+        {
+            // Some servers, and some boxes on the way, drop one of two questions that come from
+            // the same port; without the other beside it they let it pass.
+            let _ = self.by_datagram(server, &mut asked, edns);
+        }
+        for one in &mut asked {
+            if matches!(&one.reply, Some(Ok(reply)) if reply.truncated) {
+                let whole = self.by_stream(server, &one.question, edns);
+                one.reply = Some(whole.unwrap_or(Err(Trouble::Silent)));
+            }
+        }
+        judge(asked)
+    }
+
+    /// The questions about `name`, with ids that nobody can guess.
+    fn questions(&self, name: &Name) -> io::Result<Vec<Asked>> {
+        let mut seed = [0; 4];
+        if getrandom(&mut seed, GetRandomFlags::empty())? != seed.len() {
+            return Err(Errno::AGAIN);
+        }
+        let [a, b, c, d] = seed;
+        let first = u16::from_ne_bytes([a, b]);
+        let second = u16::from_ne_bytes([c, d]);
+        let ids = [first, if second == first { !second } else { second }];
+        let asked = |(&kind, id)| Asked {
+            question: Question::new(id, name.clone(), kind),
+            reply: None,
+        };
+        Ok(self.kinds.iter().zip(ids).map(asked).collect())
+    }
+
+    /// Asks what has no reply yet over one socket. Whatever came before the time was out is in
+    /// the replies.
+    fn by_datagram(&self, server: SocketAddr, asked: &mut [Asked], edns: bool) -> io::Result<()> {
+        let mut deadline = self.deadline(self.plan.patience.timeout);
+        let fd = open(Kind::Datagram, server, self.plan.way)?;
+        let missing = asked.iter().filter(|one| one.reply.is_none());
+        let queries: Vec<_> = missing
+            .filter_map(|one| one.question.encode(edns))
+            .collect();
+        send_all(&fd, &queries)?;
+        let mut buffer = [MaybeUninit::uninit(); DATAGRAM];
+        let mut waiting = queries.len();
+        while waiting > 0 {
+            match wait(&fd, PollFlags::IN, deadline) {
+                Err(Errno::TIMEDOUT) => break,
+                other => other?,
+            }
+            let bytes = match recv(&fd, &mut buffer, RecvFlags::empty()) {
+                Ok(((bytes, _), _)) => &*bytes,
+                // A wrong checksum, or a signal: nothing has come.
+                Err(Errno::AGAIN | Errno::INTR) => continue,
+                Err(e) => return Err(e),
+            };
+            let Some((one, reply)) =
+                asked
+                    .iter_mut()
+                    .filter(|one| one.reply.is_none())
+                    .find_map(|one| match one.question.read(bytes) {
+                        Read::Foreign => None,
+                        Read::Broken => Some((one, Err(Trouble::Broken))),
+                        Read::Reply(reply) => Some((one, Ok(reply))),
+                    })
+            else {
+                continue;
+            };
+            one.reply = Some(reply);
+            waiting -= 1;
+            // Replies come together or not at all.
+            deadline = deadline.min(self.deadline(self.plan.patience.timeout / 2));
+        }
+        Ok(())
+    }
+
+    /// Asks one question over a connection of its own (RFC 7766).
+    fn by_stream(
+        &self,
+        server: SocketAddr,
+        question: &Question,
+        edns: bool,
+    ) -> io::Result<Result<Reply, Trouble>> {
+        let deadline = self.deadline(self.plan.patience.timeout);
+        let fd = open(Kind::Stream, server, self.plan.way)?;
+        let query = question.encode(edns).ok_or(Errno::INVAL)?;
+        let length = u16::try_from(query.len()).map_err(|_| Errno::MSGSIZE)?;
+        let message = [&length.to_be_bytes()[..], &query].concat();
+        let mut sent = 0;
+        while sent < message.len() {
+            wait(&fd, PollFlags::OUT, deadline)?;
+            match send(&fd, &message[sent..], SendFlags::NOSIGNAL) {
+                Ok(n) => sent += n,
+                Err(Errno::AGAIN | Errno::INTR) => {}
+                Err(e) => return Err(e),
+            }
+        }
+        let mut length = [0; 2];
+        receive(&fd, &mut length, deadline)?;
+        let mut reply = vec![0; usize::from(u16::from_be_bytes(length))];
+        receive(&fd, &mut reply, deadline)?;
+        Ok(match question.read(&reply) {
+            Read::Reply(reply) if !reply.truncated => Ok(reply),
+            _ => Err(Trouble::Broken),
+        })
+    }
+
+    fn deadline(&self, wait: Duration) -> Deadline {
+        Deadline::after(wait).min(self.end)
+    }
+}
+
+/// One call for both queries, as glibc does; the kernel may take the first alone.
+fn send_all(fd: &OwnedFd, queries: &[Vec<u8>]) -> io::Result<()> {
+    let mut sent = 0;
+    if let [first, second] = queries {
+        let (first, second) = ([IoSlice::new(first)], [IoSlice::new(second)]);
+        let (mut none, mut nothing) = (
+            SendAncillaryBuffer::default(),
+            SendAncillaryBuffer::default(),
+        );
+        let mut messages = [
+            MMsgHdr::new(&first, &mut none),
+            MMsgHdr::new(&second, &mut nothing),
+        ];
+        sent = sendmmsg(fd, &mut messages, SendFlags::NOSIGNAL)?;
+    }
+    for query in queries.iter().skip(sent) {
+        send(fd, query, SendFlags::NOSIGNAL)?;
+    }
+    Ok(())
+}
+
+fn receive(fd: &OwnedFd, mut buffer: &mut [u8], deadline: Deadline) -> io::Result<()> {
+    while !buffer.is_empty() {
+        wait(fd, PollFlags::IN, deadline)?;
+        match recv(fd, &mut *buffer, RecvFlags::empty()) {
+            Ok((0, _)) => return Err(Errno::CONNRESET),
+            Ok((n, _)) => buffer = &mut buffer[n..],
+            Err(Errno::AGAIN | Errno::INTR) => {}
+            Err(e) => return Err(e),
+        }
+    }
+    Ok(())
+}
+
+/// Whether what one server said is an answer.
+fn judge(asked: Vec<Asked>) -> Result<Vec<Reply>, Trouble> {
+    let mut trouble = None;
+    let mut replies = Vec::with_capacity(asked.len());
+    for one in asked {
+        match one.reply {
+            Some(Ok(reply)) if reply.is_good() => replies.push(reply),
+            Some(Ok(_)) => trouble = trouble.max(Some(Trouble::Unwilling)),
+            Some(Err(why)) => trouble = trouble.max(Some(why)),
+            None => trouble = trouble.max(Some(Trouble::Silent)),
+        }
+    }
+    match trouble {
+        Some(why) if !replies.iter().any(Reply::suffices) => Err(why),
+        _ => Ok(replies),
+    }
+}

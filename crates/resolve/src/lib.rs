@@ -1,0 +1,242 @@
+//! Names for one provisioning domain, asked of that domain's servers only, over sockets that are
+//! put on that domain (RFC 6731: an answer is used only in the domain it came from).
+//!
+//! [`lookup`] turns a name into the [`search`] list's candidates, asks each of the servers
+//! (`exchange`), follows aliases, and orders the addresses (`probe`, [`order`]). Sockets are
+//! opened, used and closed within the call by raw system calls: nothing passes through the
+//! `connect` and `sendto` symbols, which libmif.so itself interposes, and `errno` stays as it is.
+//!
+//! The crate deliberately lacks threads, an executor, state between calls, a reader of
+//! `/etc/hosts` or `resolv.conf` (the caller has the text), and a choice of its own where a
+//! network is concerned: [`Plan::way`] says how each address is reached, and what it does not
+//! open is not asked.
+#![forbid(unsafe_code)]
+
+mod codec;
+mod exchange;
+pub mod hosts;
+pub mod order;
+mod probe;
+mod search;
+mod socket;
+
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
+
+use hickory_proto::rr::{Name, RecordType};
+use mif_policy::{Families, Route};
+
+use crate::exchange::{Exchange, Trouble};
+
+pub use probe::arrange;
+
+/// How the names of one provisioning domain are asked.
+#[derive(Clone, Copy)]
+pub struct Plan<'a> {
+    /// Recursive resolvers, in the order they are asked.
+    pub servers: &'a [SocketAddr],
+    /// Suffixes for names without a dot, and for others that do not exist as they are.
+    pub search: &'a [Box<str>],
+    /// How an address, a server's or an answer's, is reached. Loopback is not asked about: a
+    /// device-bound socket would put the datagrams on the wire.
+    pub way: &'a Ways<'a>,
+    /// Which families the policy allows.
+    pub families: Families,
+    /// Which families the application wants.
+    pub ask: Ask,
+    /// How long to wait for answers.
+    pub patience: Patience,
+}
+
+/// How an address is reached.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Way<'a> {
+    /// As the host's own routing has it: the sockets are left alone.
+    Host,
+    /// Over sockets that are put on this network first.
+    Route(Route<'a>),
+    /// Not at all.
+    Closed,
+}
+
+/// Tells how each address is reached.
+pub type Ways<'a> = dyn Fn(IpAddr) -> Way<'a> + 'a;
+
+/// Which addresses the application wants, as `ai_family` or `af` tells it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ask {
+    /// IPv4 only.
+    V4,
+    /// IPv6 only.
+    V6,
+    /// Both.
+    Both,
+}
+
+/// How long to wait, with the defaults of resolv.conf(5).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Patience {
+    /// For each try at one server.
+    pub timeout: Duration,
+    /// Times that the list of servers is gone through.
+    pub attempts: u32,
+    /// For all of one [`lookup`].
+    pub total: Duration,
+}
+
+impl Default for Patience {
+    fn default() -> Self {
+        Self {
+            timeout: Duration::from_secs(5),
+            attempts: 2,
+            total: Duration::from_mins(1),
+        }
+    }
+}
+
+/// What a name stands for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Answer {
+    /// The name at the end of the aliases, without the trailing dot.
+    pub canonical: String,
+    /// Its addresses, at least one. From [`lookup`] they are in the order of RFC 6724.
+    pub addresses: Vec<IpAddr>,
+}
+
+/// Why there is no answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Failure {
+    /// The name does not exist (`EAI_NONAME`, `HOST_NOT_FOUND`).
+    NoName,
+    /// The name exists and has no address of the families asked for (`EAI_NODATA`, `NO_DATA`).
+    NoData,
+    /// No server gave an answer: unreachable, silent or unwilling (`EAI_AGAIN`, `TRY_AGAIN`).
+    Again,
+    /// It will not get better: no server to ask, no family left to ask for, or answers that make
+    /// no sense (`EAI_FAIL`, `NO_RECOVERY`).
+    Fail,
+}
+
+/// Aliases are asked for anew this often before the name is given up.
+const MAX_RESTARTS: usize = 8;
+
+/// The addresses of `name`, which may have a trailing dot to keep it from the search list.
+///
+/// # Errors
+/// See [`Failure`]. Where several candidates of the search list fail, the reason is chosen as
+/// glibc does: that of the name as it is if that was tried first, else "no data" before "again"
+/// before "no name".
+pub fn lookup(name: &str, plan: &Plan<'_>) -> Result<Answer, Failure> {
+    let kinds = kinds(plan.ask, plan.families);
+    if plan.servers.is_empty() || kinds.is_empty() {
+        return Err(Failure::Fail);
+    }
+    let exchange = Exchange::new(*plan, kinds);
+    let mut verdict = Failure::NoName;
+    let as_is_first = search::as_is_first(name);
+    for (tried, candidate) in search::candidates(name, plan.search).enumerate() {
+        let why = match resolve(candidate, &exchange) {
+            Ok(mut answer) => {
+                arrange(&mut answer.addresses, plan.way);
+                return Ok(answer);
+            }
+            Err(Miss::NoName) => Failure::NoName,
+            Err(Miss::NoData) => Failure::NoData,
+            Err(Miss::Trouble(Trouble::Unwilling)) => Failure::Again,
+            // Every further candidate would wait as long again.
+            Err(Miss::Trouble(Trouble::Silent)) => return Err(Failure::Again),
+            Err(Miss::Trouble(Trouble::Broken)) => return Err(Failure::Fail),
+        };
+        if tried == 0 || (!as_is_first && weight(why) > weight(verdict)) {
+            verdict = why;
+        }
+    }
+    Err(verdict)
+}
+
+/// Why one candidate has no address.
+enum Miss {
+    NoName,
+    NoData,
+    Trouble(Trouble),
+}
+
+/// One candidate, along its aliases to their end.
+fn resolve(candidate: Name, exchange: &Exchange<'_>) -> Result<Answer, Miss> {
+    let mut name = candidate;
+    for _ in 0..MAX_RESTARTS {
+        let mut end = None;
+        let mut addresses = Vec::new();
+        let mut restart = None;
+        let replies = exchange.ask(&name).map_err(Miss::Trouble)?;
+        for reply in &replies {
+            let Some((at, found)) = reply.follow(&name) else {
+                return Err(Miss::Trouble(Trouble::Broken));
+            };
+            if found.is_empty() {
+                restart = restart.or((!reply.is_final() && at != name).then_some(at));
+            } else {
+                end.get_or_insert(at);
+                addresses.extend(found);
+            }
+        }
+        if let Some(end) = end {
+            let mut canonical = end.to_ascii();
+            canonical.truncate(canonical.trim_end_matches('.').len());
+            return Ok(Answer {
+                canonical,
+                addresses,
+            });
+        }
+        match restart {
+            Some(target) => name = target,
+            None if replies.iter().all(codec::Reply::says_no_name) => return Err(Miss::NoName),
+            None => return Err(Miss::NoData),
+        }
+    }
+    Err(Miss::Trouble(Trouble::Broken))
+}
+
+fn kinds(ask: Ask, families: Families) -> &'static [RecordType] {
+    match (ask, families) {
+        (Ask::Both, Families::Any) => &[RecordType::A, RecordType::AAAA],
+        (Ask::V4 | Ask::Both, Families::V4) | (Ask::V4, Families::Any) => &[RecordType::A],
+        (Ask::V6 | Ask::Both, Families::V6) | (Ask::V6, Families::Any) => &[RecordType::AAAA],
+        (Ask::V4, Families::V6) | (Ask::V6, Families::V4) => &[],
+    }
+}
+
+fn weight(why: Failure) -> u8 {
+    match why {
+        Failure::NoName => 0,
+        Failure::Again => 1,
+        Failure::NoData => 2,
+        Failure::Fail => 3,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_families_that_both_sides_want_are_asked_for() {
+        let (v4, v6): (&[_], &[_]) = (&[RecordType::A], &[RecordType::AAAA]);
+        for (ask, families, wanted) in [
+            (
+                Ask::Both,
+                Families::Any,
+                &[RecordType::A, RecordType::AAAA][..],
+            ),
+            (Ask::Both, Families::V4, v4),
+            (Ask::Both, Families::V6, v6),
+            (Ask::V4, Families::Any, v4),
+            (Ask::V6, Families::Any, v6),
+            (Ask::V4, Families::V6, &[]),
+            (Ask::V6, Families::V4, &[]),
+        ] {
+            assert_eq!(kinds(ask, families), wanted, "{ask:?} {families:?}");
+        }
+    }
+}

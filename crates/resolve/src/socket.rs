@@ -1,0 +1,95 @@
+//! Sockets that are on their network before they are connected, and waiting with an end.
+//!
+//! Everything is a raw system call of rustix's own; the sockets are closed by their owner's drop.
+
+use std::net::SocketAddr;
+use std::os::fd::{AsFd, OwnedFd};
+use std::time::{Duration, Instant};
+
+use mif_socket::Kind;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::{self, Errno};
+use rustix::net::{AddressFamily, SocketFlags, SocketType, connect, socket_with};
+
+use crate::{Way, Ways};
+
+/// A non-blocking socket, put on the way to `destination` and connected to it. A stream may still
+/// be connecting: wait until it can be written to.
+///
+/// # Errors
+/// `ENETUNREACH` where the way is closed or the socket cannot be put on it; else what the kernel
+/// says. Nothing was sent then.
+pub(crate) fn open(kind: Kind, destination: SocketAddr, way: &Ways<'_>) -> io::Result<OwnedFd> {
+    let mut destination = SocketAddr::new(destination.ip().to_canonical(), destination.port());
+    let way = if destination.ip().is_loopback() {
+        Way::Host
+    } else {
+        way(destination.ip())
+    };
+    let family = match destination {
+        SocketAddr::V4(_) => AddressFamily::INET,
+        SocketAddr::V6(_) => AddressFamily::INET6,
+    };
+    let transport = match kind {
+        Kind::Stream => SocketType::STREAM,
+        Kind::Datagram => SocketType::DGRAM,
+    };
+    if way == Way::Closed {
+        return Err(Errno::NETUNREACH);
+    }
+    let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+    let fd = socket_with(family, transport, flags, None)?;
+    if let Way::Route(route) = way {
+        if let SocketAddr::V6(v6) = &mut destination
+            && v6.ip().is_unicast_link_local()
+            && v6.scope_id() == 0
+        {
+            v6.set_scope_id(route.index);
+        }
+        mif_socket::put(fd.as_fd(), kind, destination, &route).map_err(|_| Errno::NETUNREACH)?;
+    }
+    match connect(&fd, &destination) {
+        Ok(()) | Err(Errno::INPROGRESS) => Ok(fd),
+        Err(e) => Err(e),
+    }
+}
+
+/// A moment. The clock is std's, which is libc's `CLOCK_MONOTONIC`, since that symbol is not
+/// interposed and knows where there is no vDSO to read; rustix would crash under valgrind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Deadline(Instant);
+
+impl Deadline {
+    /// So long from now; what no clock can count to is a day.
+    pub(crate) fn after(wait: Duration) -> Self {
+        let now = Instant::now();
+        Self(
+            now.checked_add(wait)
+                .unwrap_or(now + Duration::from_hours(24)),
+        )
+    }
+
+    /// What is left until then; `None` when it has passed.
+    fn left(self) -> Option<Timespec> {
+        let left = self.0.checked_duration_since(Instant::now())?;
+        Timespec::try_from(left).ok().filter(|_| !left.is_zero())
+    }
+}
+
+/// Waits until the socket is ready for `wanted`, or has an error to tell.
+///
+/// # Errors
+/// `ETIMEDOUT` at the deadline; a signal's `EINTR` never shows.
+pub(crate) fn wait(fd: &OwnedFd, wanted: PollFlags, deadline: Deadline) -> io::Result<()> {
+    while let Some(left) = deadline.left() {
+        match poll(&mut [PollFd::new(fd, wanted)], Some(&left)) {
+            Err(Errno::INTR) => {}
+            // The kernel's clock counts: one that stands still, as faketime(1) makes them, must
+            // not keep the application waiting for ever.
+            Ok(0) => break,
+            Ok(_) => return Ok(()),
+            Err(e) => return Err(e),
+        }
+    }
+    Err(Errno::TIMEDOUT)
+}

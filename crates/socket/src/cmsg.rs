@@ -1,0 +1,223 @@
+//! Ancillary data (cmsg(3)) of a datagram: reading what the application attached, and writing a
+//! copy that also names the network.
+//!
+//! Everything is bytes in slices; the layout is that of `struct cmsghdr` on 64-bit Linux: a
+//! length of the native word, level and type, then the data, the next header at the next word.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use libc::c_int;
+
+const WORD: usize = size_of::<usize>();
+const HEADER: usize = WORD + 2 * size_of::<c_int>();
+
+/// One piece of ancillary data.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Piece<'a> {
+    /// `cmsg_level`.
+    pub level: c_int,
+    /// `cmsg_type`.
+    pub kind: c_int,
+    /// The bytes behind the header.
+    pub data: &'a [u8],
+    /// Header, data and padding as they stand in the application's buffer.
+    whole: &'a [u8],
+}
+
+/// The pieces of a control buffer. Ends early where the kernel would answer `EINVAL`: such a
+/// buffer is handed on as it is, for the kernel to say so.
+pub fn pieces(mut control: &[u8]) -> impl Iterator<Item = Piece<'_>> {
+    std::iter::from_fn(move || {
+        let length = usize::from_ne_bytes(*control.first_chunk()?);
+        let rest = control.get(WORD..HEADER)?;
+        let level = c_int::from_ne_bytes(*rest.first_chunk()?);
+        let kind = c_int::from_ne_bytes(*rest.last_chunk()?);
+        let data = control.get(HEADER..length)?;
+        let whole = &control[..aligned(length).min(control.len())];
+        control = &control[whole.len()..];
+        Some(Piece {
+            level,
+            kind,
+            data,
+            whole,
+        })
+    })
+}
+
+/// What `IP_PKTINFO` or `IPV6_PKTINFO` says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PacketInfo {
+    /// Interface index, 0 for any.
+    pub index: u32,
+    /// Source address, unspecified for any.
+    pub source: IpAddr,
+}
+
+impl Piece<'_> {
+    /// This piece as packet information, if it is that.
+    #[must_use]
+    pub fn packet_info(&self) -> Option<PacketInfo> {
+        match (self.level, self.kind) {
+            // struct in_pktinfo { int ipi_ifindex; struct in_addr ipi_spec_dst, ipi_addr; }
+            (libc::IPPROTO_IP, libc::IP_PKTINFO) => Some(PacketInfo {
+                index: u32::from_ne_bytes(*self.data.first_chunk()?),
+                source: Ipv4Addr::from(*self.data.get(4..)?.first_chunk::<4>()?).into(),
+            }),
+            // struct in6_pktinfo { struct in6_addr ipi6_addr; unsigned ipi6_ifindex; }
+            (libc::IPPROTO_IPV6, libc::IPV6_PKTINFO) => Some(PacketInfo {
+                index: u32::from_ne_bytes(*self.data.get(16..)?.first_chunk()?),
+                source: super::canonical(Ipv6Addr::from(*self.data.first_chunk::<16>()?).into()),
+            }),
+            _ => None,
+        }
+    }
+}
+
+/// Ancillary data being written into a buffer of the caller.
+pub struct Writer<'b> {
+    buffer: &'b mut [u8],
+    used: usize,
+}
+
+impl<'b> Writer<'b> {
+    /// An empty control buffer in `buffer`.
+    pub fn new(buffer: &'b mut [u8]) -> Self {
+        Self { buffer, used: 0 }
+    }
+
+    /// Appends a piece as the application wrote it; `None` where there is no room.
+    pub fn copy(&mut self, piece: &Piece<'_>) -> Option<()> {
+        let end = self.used + aligned(piece.whole.len());
+        let place = self.buffer.get_mut(self.used..end)?;
+        let (data, padding) = place.split_at_mut(piece.whole.len());
+        data.copy_from_slice(piece.whole);
+        padding.fill(0);
+        self.used = end;
+        Some(())
+    }
+
+    /// Appends packet information: IPv4's where `v4`, which an `AF_INET6` socket takes for its
+    /// v4-mapped destinations too. `None` where there is no room.
+    pub fn packet_info(&mut self, v4: bool, index: u32, source: Option<IpAddr>) -> Option<()> {
+        if v4 {
+            let source = match source {
+                Some(IpAddr::V4(source)) => source,
+                _ => Ipv4Addr::UNSPECIFIED,
+            };
+            let mut data = [0; 12];
+            data[..4].copy_from_slice(&index.to_ne_bytes());
+            data[4..8].copy_from_slice(&source.octets());
+            self.push(libc::IPPROTO_IP, libc::IP_PKTINFO, &data)
+        } else {
+            let source = match source {
+                Some(IpAddr::V6(source)) => source,
+                _ => Ipv6Addr::UNSPECIFIED,
+            };
+            let mut data = [0; 20];
+            data[..16].copy_from_slice(&source.octets());
+            data[16..].copy_from_slice(&index.to_ne_bytes());
+            self.push(libc::IPPROTO_IPV6, libc::IPV6_PKTINFO, &data)
+        }
+    }
+
+    /// Appends `SO_MARK`; `None` where there is no room.
+    pub fn mark(&mut self, mark: u32) -> Option<()> {
+        self.push(libc::SOL_SOCKET, libc::SO_MARK, &mark.to_ne_bytes())
+    }
+
+    /// How many bytes have been written: `msg_controllen`.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.used
+    }
+
+    /// Whether nothing has been written.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.used == 0
+    }
+
+    fn push<const N: usize>(&mut self, level: c_int, kind: c_int, data: &[u8; N]) -> Option<()> {
+        let end = self.used + aligned(HEADER + N);
+        let place = self.buffer.get_mut(self.used..end)?;
+        place[..WORD].copy_from_slice(&(HEADER + N).to_ne_bytes());
+        place[WORD..WORD + 4].copy_from_slice(&level.to_ne_bytes());
+        place[WORD + 4..HEADER].copy_from_slice(&kind.to_ne_bytes());
+        place[HEADER..HEADER + N].copy_from_slice(data);
+        place[HEADER + N..].fill(0);
+        self.used = end;
+        Some(())
+    }
+}
+
+fn aligned(length: usize) -> usize {
+    length.div_ceil(WORD) * WORD
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_written_is_read() {
+        let mut buffer = [0xff; 128];
+        let mut writer = Writer::new(&mut buffer);
+        let source = "10.2.0.2".parse().unwrap();
+        writer.packet_info(true, 7, Some(source)).unwrap();
+        writer
+            .packet_info(false, 9, Some("2001:db8::1".parse().unwrap()))
+            .unwrap();
+        writer.mark(3).unwrap();
+        let used = writer.len();
+        let read: Vec<_> = pieces(&buffer[..used]).collect();
+        assert_eq!(read.len(), 3);
+        assert_eq!(read[0].packet_info(), Some(PacketInfo { index: 7, source }));
+        assert_eq!(read[1].packet_info().unwrap().index, 9);
+        assert_eq!(
+            (read[2].kind, read[2].data),
+            (libc::SO_MARK, &3u32.to_ne_bytes()[..])
+        );
+        assert_eq!(read[2].packet_info(), None);
+    }
+
+    #[test]
+    fn the_layout_is_the_c_librarys() {
+        let mut buffer = [0; 64];
+        let mut writer = Writer::new(&mut buffer);
+        writer.packet_info(true, 1, None).unwrap();
+        let used = writer.len();
+        let head = size_of::<libc::cmsghdr>();
+        assert_eq!(HEADER, head);
+        assert_eq!(
+            used,
+            head + 12 + 4,
+            "twelve bytes of data, padded to the next word"
+        );
+        assert_eq!(buffer[..WORD], (head + 12).to_ne_bytes());
+    }
+
+    #[test]
+    fn copies_keep_every_byte_and_say_when_full() {
+        let mut first = [0; 32];
+        let mut writer = Writer::new(&mut first);
+        writer.mark(5).unwrap();
+        let used = writer.len();
+        let mut second = [0; 32];
+        let mut writer = Writer::new(&mut second);
+        for piece in pieces(&first[..used]) {
+            writer.copy(&piece).unwrap();
+        }
+        assert_eq!(writer.packet_info(true, 1, None), None);
+        assert_eq!(first[..used], second[..used]);
+    }
+
+    #[test]
+    fn malformed_buffers_end_early() {
+        for length in [0usize, 3, HEADER - 1, 500, usize::MAX] {
+            let mut buffer = [0u8; 40];
+            buffer[..WORD].copy_from_slice(&length.to_ne_bytes());
+            assert_eq!(pieces(&buffer).count(), 0, "{length}");
+        }
+        assert_eq!(pieces(&[1, 2, 3]).count(), 0);
+    }
+}

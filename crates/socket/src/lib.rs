@@ -1,0 +1,174 @@
+//! A [`Route`] onto a socket: which kernel mechanism steers which kind of socket, as one typed
+//! function per option.
+//!
+//! Every call here is a raw system call. Inside `libmif.so` the C functions of the same name are
+//! mif's own hooks, which would judge mif's own calls; and errno, which belongs to the
+//! application, stays as it was. There is no state and no allocation: the kernel is the table of
+//! sockets.
+
+pub mod cmsg;
+mod option;
+
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+use std::os::fd::BorrowedFd;
+
+use mif_policy::{Interface, Route};
+use rustix::io::{Errno, Result};
+use rustix::net::{SocketAddrAny, SocketType};
+
+pub use option::{
+    bind_to_index, bound_index, multicast_index, set_mark, set_unicast_index, unicast_index,
+};
+
+/// How the kernel steers a socket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// By its device: TCP, MPTCP, SCTP, which ignore everything else.
+    Stream,
+    /// By `IP_UNICAST_IF`, which unlike a device can be changed, or for IPv6 by a device, which
+    /// [`release`] takes away: UDP, ICMP echo, raw.
+    Datagram,
+}
+
+/// The kind of a socket, and `None` of one that is neither (`SOCK_SEQPACKET` counts as a stream).
+///
+/// # Errors
+/// Those of `getsockopt(2)`: not a socket, not open.
+pub fn kind(fd: BorrowedFd<'_>) -> Result<(Kind, SocketType)> {
+    let socket_type = rustix::net::sockopt::socket_type(fd)?;
+    let kind = match socket_type {
+        SocketType::DGRAM | SocketType::RAW => Kind::Datagram,
+        _ => Kind::Stream,
+    };
+    Ok((kind, socket_type))
+}
+
+/// What the kernel did not do, and why; then nothing may be sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// `SO_MARK`: `EPERM` without `CAP_NET_ADMIN` and `CAP_NET_RAW`.
+    Mark(Errno),
+    /// The interface: `ENODEV` or `EADDRNOTAVAIL` where it is gone, `EPERM` where a stream is
+    /// pinned already, `EINVAL` where a datagram socket is.
+    Interface(Errno),
+    /// The source address: `EADDRNOTAVAIL` where it is gone, `EINVAL` where the socket is bound.
+    Source(Errno),
+}
+
+/// Puts a socket on a network, before it is connected to `destination` (in the form the socket's
+/// family wants: a v4-mapped one stands for IPv4 on an `AF_INET6` socket).
+///
+/// # Errors
+/// The kernel's.
+pub fn put(
+    fd: BorrowedFd<'_>,
+    kind: Kind,
+    destination: SocketAddr,
+    route: &Route<'_>,
+) -> core::result::Result<(), Fault> {
+    if let Some(mark) = route.mark {
+        set_mark(fd, mark).map_err(Fault::Mark)?;
+    }
+    match kind {
+        Kind::Stream => pin(fd, route),
+        Kind::Datagram if is_v4(destination) => set_unicast_index(fd, true, route.index),
+        // From a source address, which connect brings, IPv6 takes IPV6_UNICAST_IF for a wish: the
+        // next change of any route would move the flow to the best default.
+        Kind::Datagram => pin(fd, route),
+    }
+    .map_err(Fault::Interface)?;
+    match route.source {
+        Some(source) => bind_source(fd, kind, destination, source).map_err(Fault::Source),
+        None => Ok(()),
+    }
+}
+
+/// Binds a socket to the route's device. Without privileges this works once for each socket; one
+/// that has this device already is left as it is.
+///
+/// # Errors
+/// `EPERM` where the socket has another device, `ENODEV` where the device is gone.
+pub fn pin(fd: BorrowedFd<'_>, route: &Route<'_>) -> Result<()> {
+    let result = match route.interface {
+        Interface::Named(name) => option::bind_to_device(fd, &name),
+        Interface::OfSource => bind_to_index(fd, route.index),
+    };
+    match result {
+        Err(Errno::PERM) if bound_index(fd) == Ok(route.index) => Ok(()),
+        result => result,
+    }
+}
+
+/// Binds to a source address with the port left to `connect`, so that ports are shared between
+/// destinations. A socket that has this address already is left as it is.
+fn bind_source(
+    fd: BorrowedFd<'_>,
+    kind: Kind,
+    destination: SocketAddr,
+    source: IpAddr,
+) -> Result<()> {
+    let address = match (source, destination) {
+        (IpAddr::V4(v4), SocketAddr::V6(_)) => IpAddr::V6(v4.to_ipv6_mapped()),
+        (source, _) => source,
+    };
+    if kind == Kind::Stream {
+        option::set_bind_address_no_port(fd)?;
+    }
+    match rustix::net::bind(fd, &SocketAddr::new(address, 0)) {
+        Err(Errno::INVAL) if local_address(fd).is_some_and(|ip| canonical(ip.ip()) == source) => {
+            Ok(())
+        }
+        result => result,
+    }
+}
+
+/// The address that an IP socket is bound to, `None` for a socket of another family or for no
+/// socket at all. Unbound is the unspecified address with port 0.
+#[must_use]
+pub fn local_address(fd: BorrowedFd<'_>) -> Option<SocketAddr> {
+    rustix::net::getsockname(fd).ok().and_then(ip_address)
+}
+
+/// Whether a socket is connected to some peer.
+#[must_use]
+pub fn is_connected(fd: BorrowedFd<'_>) -> bool {
+    rustix::net::getpeername(fd).is_ok_and(|peer| peer.is_some())
+}
+
+/// Dissolves the association of a datagram socket (`connect` with `AF_UNSPEC`), and with it the
+/// source address that the association brought and the device. An address that was bound stays.
+///
+/// # Errors
+/// Those of `connect(2)`.
+pub fn release(fd: BorrowedFd<'_>) -> Result<()> {
+    rustix::net::connect_unspec(fd)
+}
+
+/// Whether packets to this destination are IPv4 packets.
+#[must_use]
+pub fn is_v4(destination: SocketAddr) -> bool {
+    canonical(destination.ip()).is_ipv4()
+}
+
+/// The IPv4 address of a v4-mapped one; any other as it is.
+#[must_use]
+pub fn canonical(ip: IpAddr) -> IpAddr {
+    match ip {
+        IpAddr::V6(v6) => v6.to_ipv4_mapped().map_or(ip, IpAddr::V4),
+        IpAddr::V4(_) => ip,
+    }
+}
+
+/// The wildcard address of the same family.
+#[must_use]
+pub fn wildcard_like(address: SocketAddr) -> SocketAddr {
+    let ip = match address {
+        SocketAddr::V4(_) => IpAddr::V4(std::net::Ipv4Addr::UNSPECIFIED),
+        SocketAddr::V6(_) => IpAddr::V6(Ipv6Addr::UNSPECIFIED),
+    };
+    SocketAddr::new(ip, address.port())
+}
+
+fn ip_address(address: SocketAddrAny) -> Option<SocketAddr> {
+    SocketAddr::try_from(address).ok()
+}

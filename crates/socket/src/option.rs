@@ -1,0 +1,162 @@
+//! Socket options that `rustix` has no function for, each with the C integers it takes.
+#![allow(unsafe_code)]
+
+use std::ffi::c_int;
+use std::net::Ipv4Addr;
+use std::os::fd::{AsRawFd, BorrowedFd};
+
+use mif_policy::InterfaceName;
+use rustix::io::{Errno, Result};
+
+/// `SO_BINDTODEVICE` by name (socket(7)).
+pub(crate) fn bind_to_device(fd: BorrowedFd<'_>, name: &InterfaceName) -> Result<()> {
+    set(fd, libc::SOL_SOCKET, libc::SO_BINDTODEVICE, name.padded())
+}
+
+/// `SO_BINDTOIFINDEX`, the same by index (Linux 5.0).
+///
+/// # Errors
+/// `EPERM` where the socket has a device already, `ENODEV` where there is no such index.
+pub fn bind_to_index(fd: BorrowedFd<'_>, index: u32) -> Result<()> {
+    set(
+        fd,
+        libc::SOL_SOCKET,
+        libc::SO_BINDTOIFINDEX,
+        &index.to_ne_bytes(),
+    )
+}
+
+/// The index of the device that a socket is bound to, 0 for none.
+///
+/// # Errors
+/// Those of `getsockopt(2)`.
+pub fn bound_index(fd: BorrowedFd<'_>) -> Result<u32> {
+    get(fd, libc::SOL_SOCKET, libc::SO_BINDTOIFINDEX).map(u32::from_ne_bytes)
+}
+
+/// `IP_UNICAST_IF` or `IPV6_UNICAST_IF` (ip(7)); 0 clears it.
+///
+/// # Errors
+/// `EADDRNOTAVAIL` where there is no such index, `EINVAL` where the socket is bound to another
+/// device.
+pub fn set_unicast_index(fd: BorrowedFd<'_>, v4: bool, index: u32) -> Result<()> {
+    let (level, name) = unicast_if(v4);
+    set(fd, level, name, &index.to_be_bytes())
+}
+
+/// What `IP_UNICAST_IF` or `IPV6_UNICAST_IF` says, 0 for nothing.
+///
+/// # Errors
+/// Those of `getsockopt(2)`.
+pub fn unicast_index(fd: BorrowedFd<'_>, v4: bool) -> Result<u32> {
+    let (level, name) = unicast_if(v4);
+    get(fd, level, name).map(u32::from_be_bytes)
+}
+
+/// The interface that multicast leaves by: an index for IPv6, an address for IPv4, where the
+/// kernel does not tell an index. `None` where neither is set.
+///
+/// # Errors
+/// Those of `getsockopt(2)`.
+pub fn multicast_index(fd: BorrowedFd<'_>, v4: bool) -> Result<(u32, Option<Ipv4Addr>)> {
+    if v4 {
+        let address = Ipv4Addr::from(get::<4>(fd, libc::IPPROTO_IP, libc::IP_MULTICAST_IF)?);
+        Ok((0, (!address.is_unspecified()).then_some(address)))
+    } else {
+        let index = get(fd, libc::IPPROTO_IPV6, libc::IPV6_MULTICAST_IF)?;
+        Ok((u32::from_ne_bytes(index), None))
+    }
+}
+
+/// `SO_MARK` (socket(7)).
+///
+/// # Errors
+/// `EPERM` without `CAP_NET_ADMIN` and `CAP_NET_RAW`.
+pub fn set_mark(fd: BorrowedFd<'_>, mark: u32) -> Result<()> {
+    set(fd, libc::SOL_SOCKET, libc::SO_MARK, &mark.to_ne_bytes())
+}
+
+/// `IP_BIND_ADDRESS_NO_PORT`, which serves both families (ip(7)).
+pub(crate) fn set_bind_address_no_port(fd: BorrowedFd<'_>) -> Result<()> {
+    set(
+        fd,
+        libc::IPPROTO_IP,
+        libc::IP_BIND_ADDRESS_NO_PORT,
+        &1i32.to_ne_bytes(),
+    )
+}
+
+fn unicast_if(v4: bool) -> (c_int, c_int) {
+    if v4 {
+        (libc::IPPROTO_IP, libc::IP_UNICAST_IF)
+    } else {
+        (libc::IPPROTO_IPV6, libc::IPV6_UNICAST_IF)
+    }
+}
+
+fn set<const N: usize>(
+    fd: BorrowedFd<'_>,
+    level: c_int,
+    name: c_int,
+    value: &[u8; N],
+) -> Result<()> {
+    let errno = Saved::errno();
+    // SAFETY: `value` is readable for the N bytes that the kernel is told of, and outlives the call.
+    let result = unsafe {
+        libc::syscall(
+            libc::SYS_setsockopt,
+            fd.as_raw_fd(),
+            level,
+            name,
+            value.as_ptr(),
+            N,
+        )
+    };
+    errno.restoring(result)
+}
+
+fn get<const N: usize>(fd: BorrowedFd<'_>, level: c_int, name: c_int) -> Result<[u8; N]> {
+    let mut value = [0u8; N];
+    #[allow(clippy::cast_possible_truncation)] // N is 4.
+    let mut length = N as libc::socklen_t;
+    let errno = Saved::errno();
+    // SAFETY: `value` is writable for the N bytes that `length` announces, and both outlive the call.
+    let result = unsafe {
+        libc::syscall(
+            libc::SYS_getsockopt,
+            fd.as_raw_fd(),
+            level,
+            name,
+            value.as_mut_ptr(),
+            &raw mut length,
+        )
+    };
+    errno.restoring(result).map(|()| value)
+}
+
+/// The application's errno, which a failing `libc::syscall` of ours overwrites.
+struct Saved {
+    slot: *mut c_int,
+    errno: c_int,
+}
+
+impl Saved {
+    fn errno() -> Self {
+        // SAFETY: takes nothing and always returns this thread's errno.
+        let slot = unsafe { libc::__errno_location() };
+        // SAFETY: the thread's errno is always readable.
+        let errno = unsafe { *slot };
+        Self { slot, errno }
+    }
+
+    fn restoring(self, result: libc::c_long) -> Result<()> {
+        if result != -1 {
+            return Ok(());
+        }
+        // SAFETY: the thread's errno is always readable.
+        let failure = unsafe { *self.slot };
+        // SAFETY: the thread's errno is always writable.
+        unsafe { *self.slot = self.errno };
+        Err(Errno::from_raw_os_error(failure))
+    }
+}

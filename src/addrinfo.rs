@@ -1,0 +1,299 @@
+//! `struct addrinfo`: what a caller of getaddrinfo(3) wants, and the list it gets.
+//!
+//! libc makes every node: each address goes as numeric text through the real `getaddrinfo`, and
+//! the lists are joined. So libc's `freeaddrinfo` frees them, whatever the caller cuts or reorders.
+
+use std::ffi::{CString, c_char, c_int};
+use std::net::IpAddr;
+use std::ptr::null_mut;
+
+use libc::addrinfo;
+use mif_resolve::{Answer, Ask, Failure};
+
+use crate::hooks::real;
+use crate::sockaddr::is_plausible;
+
+/// The arguments of one call, without the name.
+pub(crate) struct Request {
+    service: *const c_char,
+    /// For numeric text: the caller's hints with `AI_NUMERICHOST`, without what is for names.
+    numeric: addrinfo,
+    flags: c_int,
+}
+
+impl Request {
+    /// `None` for a call that is libc's alone: one that forbids look-ups.
+    ///
+    /// # Safety
+    /// As getaddrinfo(3), for as long as the request is used.
+    pub(crate) unsafe fn new(service: *const c_char, hints: *const addrinfo) -> Option<Self> {
+        // SAFETY: all-zero is an addrinfo without hints.
+        let mut numeric: addrinfo = unsafe { std::mem::zeroed() };
+        // What libc takes for no hints at all (RFC 3493 and getaddrinfo(3)).
+        let mut flags = libc::AI_V4MAPPED | libc::AI_ADDRCONFIG;
+        if is_plausible(hints) {
+            // SAFETY: the caller's contract.
+            let hints = unsafe { &*hints };
+            flags = hints.ai_flags;
+            numeric.ai_family = hints.ai_family;
+            numeric.ai_socktype = hints.ai_socktype;
+            numeric.ai_protocol = hints.ai_protocol;
+        } else if !hints.is_null() {
+            return None;
+        }
+        if flags & libc::AI_NUMERICHOST != 0 {
+            return None;
+        }
+        // Flags that libc does not know stay, for it to refuse.
+        let for_names = libc::AI_CANONNAME | libc::AI_ADDRCONFIG | libc::AI_ALL | libc::AI_V4MAPPED;
+        numeric.ai_flags = (flags & !for_names) | libc::AI_NUMERICHOST;
+        Some(Self {
+            service,
+            numeric,
+            flags,
+        })
+    }
+
+    /// What libc finds wrong with flags, family, type or service.
+    ///
+    /// # Errors
+    /// The code of `gai_strerror(3)` that the call must return.
+    pub(crate) fn check(&self) -> Result<(), c_int> {
+        let any = if self.numeric.ai_family == libc::AF_INET6 {
+            c"::1"
+        } else {
+            c"127.0.0.1"
+        };
+        let mut found = null_mut();
+        // SAFETY: a C string, the caller's service, our hints and our place for the result.
+        let code = unsafe {
+            real::getaddrinfo(
+                any.as_ptr(),
+                self.service,
+                &raw const self.numeric,
+                &raw mut found,
+            )
+        };
+        if code == 0 {
+            // SAFETY: libc made the list, and nobody else has it.
+            unsafe { libc::freeaddrinfo(found) };
+            return Ok(());
+        }
+        Err(code)
+    }
+
+    /// Which addresses are wanted.
+    pub(crate) fn ask(&self) -> Ask {
+        match self.numeric.ai_family {
+            libc::AF_INET => Ask::V4,
+            libc::AF_INET6 if self.wants_mapped() => Ask::Both,
+            libc::AF_INET6 => Ask::V6,
+            _ => Ask::Both,
+        }
+    }
+
+    /// Writes the list of an answer to `res`, or leaves it as it is.
+    ///
+    /// # Safety
+    /// `res` as for getaddrinfo(3).
+    pub(crate) unsafe fn answer(&self, answer: &Answer, res: *mut *mut addrinfo) -> c_int {
+        let mut list = List::new();
+        for address in self.wanted(&answer.addresses) {
+            if let Err(code) = list.append(self, address) {
+                return code;
+            }
+        }
+        if list.first.is_null() {
+            return libc::EAI_NODATA;
+        }
+        if self.flags & libc::AI_CANONNAME != 0 && !list.name(&answer.canonical) {
+            return libc::EAI_MEMORY;
+        }
+        // SAFETY: the caller's contract.
+        unsafe { *res = list.into_raw() };
+        0
+    }
+
+    /// The addresses of the family that is wanted, IPv4 as v4-mapped where the flags say so.
+    fn wanted<'a>(&'a self, addresses: &'a [IpAddr]) -> impl Iterator<Item = IpAddr> + 'a {
+        let has_v6 = addresses.iter().any(IpAddr::is_ipv6);
+        let family = self.numeric.ai_family;
+        let mapped = self.wants_mapped() && (!has_v6 || self.flags & libc::AI_ALL != 0);
+        addresses
+            .iter()
+            .filter_map(move |&address| match (family, address) {
+                (libc::AF_INET6, IpAddr::V4(v4)) => mapped.then(|| IpAddr::V6(v4.to_ipv6_mapped())),
+                (libc::AF_INET, IpAddr::V6(_)) => None,
+                _ => Some(address),
+            })
+    }
+
+    fn wants_mapped(&self) -> bool {
+        self.numeric.ai_family == libc::AF_INET6 && self.flags & libc::AI_V4MAPPED != 0
+    }
+}
+
+/// The code of `gai_strerror(3)` for a failure.
+pub(crate) fn error(failure: Failure) -> c_int {
+    match failure {
+        Failure::NoName => libc::EAI_NONAME,
+        Failure::NoData => libc::EAI_NODATA,
+        Failure::Again => libc::EAI_AGAIN,
+        Failure::Fail => libc::EAI_FAIL,
+    }
+}
+
+/// A list of libc's nodes, freed unless it is handed out.
+struct List {
+    first: *mut addrinfo,
+    last: *mut addrinfo,
+}
+
+impl List {
+    fn new() -> Self {
+        Self {
+            first: null_mut(),
+            last: null_mut(),
+        }
+    }
+
+    fn append(&mut self, request: &Request, address: IpAddr) -> Result<(), c_int> {
+        let text = CString::new(address.to_string()).map_err(|_| libc::EAI_FAIL)?;
+        let hints = addrinfo {
+            ai_family: libc::AF_UNSPEC,
+            ..request.numeric
+        };
+        let mut found: *mut addrinfo = null_mut();
+        // SAFETY: a C string, the caller's service, our hints and our place for the result.
+        let code = unsafe {
+            real::getaddrinfo(
+                text.as_ptr(),
+                request.service,
+                &raw const hints,
+                &raw mut found,
+            )
+        };
+        if code != 0 {
+            return Err(code);
+        }
+        if self.first.is_null() {
+            self.first = found;
+        } else {
+            // SAFETY: `last` is the end of a list of ours.
+            unsafe { (*self.last).ai_next = found };
+        }
+        self.last = found;
+        loop {
+            // SAFETY: `last` is a node of a list of ours.
+            let next = unsafe { (*self.last).ai_next };
+            if next.is_null() {
+                return Ok(());
+            }
+            self.last = next;
+        }
+    }
+
+    /// Gives the first node its canonical name; false where there is no memory.
+    fn name(&mut self, canonical: &str) -> bool {
+        let Ok(canonical) = CString::new(canonical) else {
+            return false;
+        };
+        // SAFETY: a C string; the copy is libc's memory, which freeaddrinfo frees.
+        let copy = unsafe { libc::strdup(canonical.as_ptr()) };
+        // SAFETY: the list is not empty, and its nodes have no name: AI_CANONNAME was not asked.
+        unsafe { (*self.first).ai_canonname = copy };
+        !copy.is_null()
+    }
+
+    fn into_raw(mut self) -> *mut addrinfo {
+        std::mem::replace(&mut self.first, null_mut())
+    }
+}
+
+impl Drop for List {
+    fn drop(&mut self) {
+        if !self.first.is_null() {
+            // SAFETY: libc made the nodes, and nobody else has them.
+            unsafe { libc::freeaddrinfo(self.first) };
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::ptr::null;
+
+    use super::*;
+
+    fn texts(request: &Request, addresses: &[&str]) -> Vec<String> {
+        let addresses: Vec<IpAddr> = addresses.iter().map(|text| text.parse().unwrap()).collect();
+        request
+            .wanted(&addresses)
+            .map(|address| address.to_string())
+            .collect()
+    }
+
+    fn request(family: c_int, flags: c_int) -> Request {
+        // SAFETY: all-zero is an addrinfo without hints.
+        let mut hints: addrinfo = unsafe { std::mem::zeroed() };
+        hints.ai_family = family;
+        hints.ai_flags = flags;
+        // SAFETY: the hints are read during the call only; there is no service.
+        unsafe { Request::new(null(), &raw const hints) }.unwrap()
+    }
+
+    #[test]
+    fn mapped_addresses_stand_in_for_missing_ones() {
+        let plain = request(libc::AF_INET6, 0);
+        let mapped = request(libc::AF_INET6, libc::AI_V4MAPPED);
+        let all = request(libc::AF_INET6, libc::AI_V4MAPPED | libc::AI_ALL);
+        assert_eq!(texts(&plain, &["10.0.0.1", "2001:db8::1"]), ["2001:db8::1"]);
+        assert_eq!(
+            texts(&mapped, &["10.0.0.1", "2001:db8::1"]),
+            ["2001:db8::1"]
+        );
+        assert_eq!(texts(&mapped, &["10.0.0.1"]), ["::ffff:10.0.0.1"]);
+        assert_eq!(
+            texts(&all, &["10.0.0.1", "2001:db8::1"]),
+            ["::ffff:10.0.0.1", "2001:db8::1"]
+        );
+    }
+
+    #[test]
+    fn libc_judges_the_hints() {
+        assert_eq!(request(libc::AF_UNSPEC, 0).check(), Ok(()));
+        assert_eq!(request(999, 0).check(), Err(libc::EAI_FAMILY));
+        assert_eq!(
+            request(libc::AF_UNSPEC, 1 << 30).check(),
+            Err(libc::EAI_BADFLAGS)
+        );
+    }
+
+    #[test]
+    fn a_list_is_libcs_own() {
+        let request = request(libc::AF_UNSPEC, libc::AI_CANONNAME);
+        let addresses = vec!["10.0.0.1".parse().unwrap(), "2001:db8::1".parse().unwrap()];
+        let mut list = List::new();
+        for address in addresses {
+            list.append(&request, address).unwrap();
+        }
+        assert!(list.name("who.test"));
+        let first = list.into_raw();
+        let mut families = Vec::new();
+        let mut at = first;
+        while !at.is_null() {
+            // SAFETY: a node of the list above.
+            let node = unsafe { &*at };
+            families.push((node.ai_family, node.ai_socktype));
+            at = node.ai_next;
+        }
+        let types = [libc::SOCK_STREAM, libc::SOCK_DGRAM, libc::SOCK_RAW];
+        let wanted: Vec<_> = [libc::AF_INET, libc::AF_INET6]
+            .iter()
+            .flat_map(|&family| types.map(|socktype| (family, socktype)))
+            .collect();
+        assert_eq!(families, wanted);
+        // SAFETY: the list is ours alone.
+        unsafe { libc::freeaddrinfo(first) };
+    }
+}

@@ -1,0 +1,34 @@
+//! What this process has been seen to do with sockets, as bits that are only ever raised.
+//!
+//! A raised bit makes later calls ask the kernel about their socket; while it is down the answer
+//! is known and the system call is spared. Sockets that arrive in messages from other processes
+//! are not seen (docs/limits.md).
+
+use std::sync::atomic::{AtomicU32, Ordering};
+
+/// Some socket was bound to an address that is no wildcard.
+pub(crate) const BOUND: u32 = 1;
+/// The application bound a socket to a device, or set `*_UNICAST_IF`, `*_MULTICAST_IF`.
+pub(crate) const PINNED: u32 = 2;
+/// mif set `*_UNICAST_IF` on a datagram socket that connected.
+pub(crate) const STEERED: u32 = 4;
+/// mif pinned a datagram socket to a device: a listener, or one that sends IPv6 from an address.
+pub(crate) const DEVICE: u32 = 8;
+
+static RAISED: AtomicU32 = AtomicU32::new(0);
+
+pub(crate) fn raise(bits: u32) {
+    // A store in every call would make threads share a cache line for nothing.
+    if !are_raised(bits) {
+        RAISED.fetch_or(bits, Ordering::Relaxed);
+    }
+}
+
+/// Whether any of these bits is raised.
+pub(crate) fn any(bits: u32) -> bool {
+    RAISED.load(Ordering::Relaxed) & bits != 0
+}
+
+fn are_raised(bits: u32) -> bool {
+    RAISED.load(Ordering::Relaxed) & bits == bits
+}

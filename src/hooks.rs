@@ -1,0 +1,122 @@
+//! THE TABLE: one line for each symbol that `libmif.so` exports, with the file that serves it.
+//!
+//! The names come in threes: exported `connect`, ours `connect::connect`, the next definition
+//! (another preload's, or libc's) `real::connect`.
+
+use std::ffi::{c_char, c_int, c_uint, c_void};
+
+use libc::{addrinfo, hostent, mmsghdr, msghdr, size_t, sockaddr, socklen_t, ssize_t};
+
+use crate::{bind, connect, lookup, option, send};
+
+macro_rules! interpose {
+    ($(
+        $(#[$doc:meta])*
+        fn $name:ident($($arg:ident: $ty:ty),* $(,)?) -> $ret:ty => $family:ident::$ours:ident;
+    )*) => {
+        $(
+            $(#[$doc])*
+            // The unit tests of this crate call libc itself.
+            #[cfg_attr(not(test), unsafe(no_mangle))]
+            pub(crate) unsafe extern "C-unwind" fn $name($($arg: $ty),*) -> $ret {
+                // SAFETY: the caller's contract with libc's function of this name, passed on.
+                unsafe { $family::$ours($($arg),*) }
+            }
+        )*
+
+        /// The next definition of each symbol: another preload's, or libc's.
+        pub(crate) mod real {
+            #[allow(clippy::wildcard_imports)] // The types of the table above.
+            use super::*;
+            $(
+                /// # Safety
+                /// As libc's function of this name.
+                pub(crate) unsafe fn $name($($arg: $ty),*) -> $ret {
+                    let next = super::next::$name();
+                    // SAFETY: the caller's contract, passed on.
+                    unsafe { next($($arg),*) }
+                }
+            )*
+        }
+
+        /// Where the next definitions are: looked up once, without a lock.
+        pub(crate) mod next {
+            #[allow(clippy::wildcard_imports)] // The types of the table above.
+            use super::*;
+            use std::sync::atomic::{AtomicPtr, Ordering};
+            $(
+                pub(crate) fn $name() -> unsafe extern "C-unwind" fn($($ty),*) -> $ret {
+                    static NEXT: AtomicPtr<u8> = AtomicPtr::new(std::ptr::null_mut());
+                    let mut next = NEXT.load(Ordering::Relaxed);
+                    if next.is_null() {
+                        let name = concat!(stringify!($name), "\0");
+                        // SAFETY: `name` ends in NUL, which is all that dlsym asks.
+                        next = unsafe { redhook::ld_preload::dlsym_next(name) }.cast_mut();
+                        NEXT.store(next, Ordering::Relaxed);
+                    }
+                    // SAFETY: libc's symbol of this name has this signature.
+                    unsafe { std::mem::transmute(next) }
+                }
+            )*
+        }
+    };
+}
+
+interpose! {
+    /// connect(2): the network is chosen here for streams, and for datagram sockets that connect.
+    fn connect(fd: c_int, addr: *const sockaddr, len: socklen_t) -> c_int => connect::connect;
+    /// `connect` by the other name that libc exports.
+    fn __connect(fd: c_int, addr: *const sockaddr, len: socklen_t) -> c_int => connect::alias;
+    /// bind(2): an address of another network is refused, a datagram listener pinned.
+    fn bind(fd: c_int, addr: *const sockaddr, len: socklen_t) -> c_int => bind::bind;
+    /// listen(2): a stream listener is reachable on the policy's network only.
+    fn listen(fd: c_int, backlog: c_int) -> c_int => bind::listen;
+    /// setsockopt(2): notes that the application pins a socket itself.
+    fn setsockopt(
+        fd: c_int, level: c_int, name: c_int, value: *const c_void, len: socklen_t,
+    ) -> c_int => option::setsockopt;
+    /// sendto(2): the network goes along as ancillary data, or as for connect with `MSG_FASTOPEN`.
+    fn sendto(
+        fd: c_int, buf: *const c_void, size: size_t, flags: c_int,
+        addr: *const sockaddr, len: socklen_t,
+    ) -> ssize_t => send::sendto;
+    /// sendmsg(2): the same, beside the application's own ancillary data.
+    fn sendmsg(fd: c_int, msg: *const msghdr, flags: c_int) -> ssize_t => send::sendmsg;
+    /// sendmmsg(2): the same for each message; they may go by different networks.
+    fn sendmmsg(fd: c_int, msgs: *mut mmsghdr, count: c_uint, flags: c_int) -> c_int
+        => send::sendmmsg;
+    /// getaddrinfo(3): the name is asked of the chosen network's servers.
+    fn getaddrinfo(
+        node: *const c_char, service: *const c_char,
+        hints: *const addrinfo, res: *mut *mut addrinfo,
+    ) -> c_int => lookup::getaddrinfo;
+    /// gethostbyname(3).
+    fn gethostbyname(name: *const c_char) -> *mut hostent => lookup::gethostbyname;
+    /// gethostbyname2(3).
+    fn gethostbyname2(name: *const c_char, family: c_int) -> *mut hostent
+        => lookup::gethostbyname2;
+    /// `gethostbyname_r(3)`.
+    fn gethostbyname_r(
+        name: *const c_char, ret: *mut hostent, buf: *mut c_char, size: size_t,
+        result: *mut *mut hostent, h_errno: *mut c_int,
+    ) -> c_int => lookup::gethostbyname_r;
+    /// `gethostbyname2_r(3)`.
+    fn gethostbyname2_r(
+        name: *const c_char, family: c_int, ret: *mut hostent, buf: *mut c_char, size: size_t,
+        result: *mut *mut hostent, h_errno: *mut c_int,
+    ) -> c_int => lookup::gethostbyname2_r;
+}
+
+/// Finds the next definitions of the calls that may come from a signal handler, where `dlsym`
+/// must not run. The others are found at their first call: a look-up of a symbol costs about 900
+/// instructions, which every process would pay.
+pub(crate) fn find_signal_safe() {
+    next::connect();
+    next::__connect();
+    next::bind();
+    next::listen();
+    next::setsockopt();
+    next::sendto();
+    next::sendmsg();
+    next::sendmmsg();
+}

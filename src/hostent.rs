@@ -1,0 +1,179 @@
+//! `struct hostent` in memory of the caller: the answer of the `gethostbyname` family.
+
+use std::cell::UnsafeCell;
+use std::ffi::{c_char, c_int};
+use std::net::IpAddr;
+use std::ptr::null_mut;
+
+use libc::{hostent, size_t};
+use mif_resolve::Answer;
+
+/// `netdb.h`: see errno.
+const NETDB_INTERNAL: c_int = -1;
+const TRY_AGAIN: c_int = 2;
+const WORD: usize = size_of::<usize>();
+
+/// Fills in what a caller of a `_r` function handed in: an answer, or an `h_errno`.
+///
+/// # Safety
+/// The pointers as for `gethostbyname_r(3)`.
+pub(crate) unsafe fn fill(
+    answer: Result<Answer, c_int>,
+    family: c_int,
+    ret: *mut hostent,
+    buf: *mut c_char,
+    size: size_t,
+    result: *mut *mut hostent,
+    h_errno: *mut c_int,
+) -> c_int {
+    let (found, host_error, code) = match answer {
+        Ok(answer) => {
+            // SAFETY: the caller vouches for `size` bytes at `buf`.
+            match unsafe { layout(&answer, family, buf.cast(), size) } {
+                Some(host) => {
+                    // SAFETY: the caller vouches for `ret`.
+                    unsafe { ret.write(host) };
+                    (ret, 0, 0)
+                }
+                // The caller comes again with a larger buffer.
+                None => (null_mut(), NETDB_INTERNAL, libc::ERANGE),
+            }
+        }
+        Err(host_error) => (
+            null_mut(),
+            host_error,
+            if host_error == TRY_AGAIN {
+                libc::EAGAIN
+            } else {
+                0
+            },
+        ),
+    };
+    // SAFETY: the caller vouches for `result`.
+    unsafe { result.write(found) };
+    if host_error != 0 {
+        // SAFETY: the caller vouches for `h_errno`.
+        unsafe { h_errno.write(host_error) };
+    }
+    code
+}
+
+/// The static memory of `gethostbyname`: one answer at a time for the whole process, as in libc.
+pub(crate) struct HostBuffer {
+    memory: UnsafeCell<Memory>,
+}
+
+#[repr(C, align(8))]
+struct Memory {
+    host: hostent,
+    bytes: [u8; 8192],
+}
+
+// SAFETY: gethostbyname(3) is documented as not thread-safe; callers serialise it, as for libc's.
+unsafe impl Sync for HostBuffer {}
+
+impl HostBuffer {
+    pub(crate) const fn new() -> Self {
+        let host = hostent {
+            h_name: null_mut(),
+            h_aliases: null_mut(),
+            h_addrtype: 0,
+            h_length: 0,
+            h_addr_list: null_mut(),
+        };
+        Self {
+            memory: UnsafeCell::new(Memory {
+                host,
+                bytes: [0; 8192],
+            }),
+        }
+    }
+
+    /// The answer, or null with `h_errno` set.
+    pub(crate) fn fill(&self, answer: Result<Answer, c_int>, family: c_int) -> *mut hostent {
+        let memory = self.memory.get();
+        let (mut result, mut host_error) = (null_mut(), 0);
+        // SAFETY: only an address is taken.
+        let ret = unsafe { &raw mut (*memory).host };
+        // SAFETY: only an address is taken.
+        let buf = unsafe { &raw mut (*memory).bytes };
+        // SAFETY: both lie in `memory`, and the buffer has the size that is said.
+        unsafe {
+            fill(
+                answer,
+                family,
+                ret,
+                buf.cast(),
+                8192,
+                &raw mut result,
+                &raw mut host_error,
+            );
+        }
+        if result.is_null() {
+            // SAFETY: takes nothing and always returns this thread's h_errno.
+            let slot = unsafe { __h_errno_location() };
+            // SAFETY: the thread's h_errno is always writable.
+            unsafe { *slot = host_error };
+        }
+        result
+    }
+}
+
+unsafe extern "C" {
+    /// The place of `h_errno` (netdb.h).
+    fn __h_errno_location() -> *mut c_int;
+}
+
+/// Lays an answer out in `size` bytes at `buf`: the pointers first, then addresses and the name.
+/// `None` where it does not fit.
+///
+/// # Safety
+/// `buf` must be writable for `size` bytes.
+unsafe fn layout(answer: &Answer, family: c_int, buf: *mut u8, size: usize) -> Option<hostent> {
+    let addresses: Vec<Vec<u8>> = answer
+        .addresses
+        .iter()
+        .filter_map(|address| match (family, address) {
+            (libc::AF_INET, IpAddr::V4(v4)) => Some(v4.octets().to_vec()),
+            (libc::AF_INET6, IpAddr::V6(v6)) => Some(v6.octets().to_vec()),
+            _ => None,
+        })
+        .collect();
+    let length = if family == libc::AF_INET { 4 } else { 16 };
+    let start = buf.align_offset(WORD);
+    // The list of addresses and its end, and a list of aliases that is only its end.
+    let pointers = addresses.len() + 2;
+    let data = start.checked_add(pointers * WORD)?;
+    let name = data + addresses.len() * length;
+    if name + answer.canonical.len() + 1 > size {
+        return None;
+    }
+    #[allow(clippy::cast_ptr_alignment)] // `start` is what aligns it.
+    let list = buf.wrapping_add(start).cast::<*mut c_char>();
+    for (n, address) in addresses.iter().enumerate() {
+        let place = buf.wrapping_add(data + n * length);
+        // SAFETY: `length` bytes at `place` lie before `name`, and so within the buffer.
+        unsafe { std::ptr::copy_nonoverlapping(address.as_ptr(), place, length) };
+        // SAFETY: one of the `pointers` words at the aligned start of the buffer.
+        unsafe { list.wrapping_add(n).write(place.cast()) };
+    }
+    let end = list.wrapping_add(addresses.len());
+    let aliases = end.wrapping_add(1);
+    // SAFETY: as above, the last but one word.
+    unsafe { end.write(null_mut()) };
+    // SAFETY: as above, the last word.
+    unsafe { aliases.write(null_mut()) };
+    let h_name = buf.wrapping_add(name);
+    let canonical = answer.canonical.as_bytes();
+    // SAFETY: the name and its NUL fit, as was just found.
+    unsafe { std::ptr::copy_nonoverlapping(canonical.as_ptr(), h_name, canonical.len()) };
+    // SAFETY: the byte behind the name.
+    unsafe { h_name.wrapping_add(canonical.len()).write(0) };
+    Some(hostent {
+        h_name: h_name.cast(),
+        h_aliases: aliases,
+        h_addrtype: family,
+        h_length: if family == libc::AF_INET { 4 } else { 16 },
+        h_addr_list: list,
+    })
+}

@@ -1,0 +1,41 @@
+//! `libmif.so`: each unmodified application on its own network.
+//!
+//! Loaded with `LD_PRELOAD`, it stands between an application and libc for the calls that begin a
+//! flow or look a name up. A call goes this way:
+//!
+//! - [`hooks`] is the table of exported symbols; each has one function in the file of its family;
+//! - the families ([`connect`], [`bind`], [`send`], [`lookup`]) read the arguments into values
+//!   ([`sockaddr`], [`message`]), ask the policy (`mif_policy`), act on the socket (`mif_socket`)
+//!   and then make the real call with the caller's own arguments, once and last;
+//! - [`init`] makes the policy of this process, once, from its environment and files;
+//! - [`guard`] keeps panics from the application, [`log`] says what was decided, [`flags`] is what
+//!   the process has been seen to do, [`learned`] which addresses came from which names.
+//!
+//! What is deliberately absent: a table of file descriptors (the kernel has one), threads, locks
+//! on the way of a call, allocation in anything but look-ups, handlers for signals, fork or exit.
+//! mif's own system calls do not go through libc's symbols, so that the hooks never meet
+//! themselves and errno stays the application's.
+#![allow(unsafe_code)]
+// The C edge; together with mif-socket the only such place.
+// In the unit tests nothing is exported, and so much of this is called by nobody.
+#![cfg_attr(test, allow(dead_code))]
+
+#[cfg(not(all(target_os = "linux", target_env = "gnu", target_pointer_width = "64")))]
+compile_error!("mif interposes glibc on 64-bit Linux; nothing else has these symbols and layouts");
+
+mod addrinfo;
+mod bind;
+mod clock;
+mod connect;
+mod flags;
+mod guard;
+mod hooks;
+mod hostent;
+mod init;
+mod learned;
+mod log;
+mod lookup;
+mod message;
+mod option;
+mod send;
+mod sockaddr;

@@ -1,0 +1,155 @@
+//! C socket addresses to values and back.
+
+use std::ffi::c_int;
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6};
+
+use libc::{sockaddr, sockaddr_in, sockaddr_in6, socklen_t};
+use mif_socket::canonical;
+
+/// Lower addresses are never mapped (`vm.mmap_min_addr`), higher ones are the kernel's.
+const LOWEST: usize = 4096;
+
+/// An IP address in the form the application gave it, and in the form rules are written in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Given {
+    /// As given: a v4-mapped IPv6 address says that the socket is an `AF_INET6` one.
+    pub(crate) address: SocketAddr,
+    /// The IPv4 address where `address` is a v4-mapped one, else the same.
+    pub(crate) meant: SocketAddr,
+}
+
+impl Given {
+    pub(crate) fn is_v4(&self) -> bool {
+        self.meant.is_ipv4()
+    }
+}
+
+/// Whether [`read`] has a chance: most calls that are none of ours are told apart here.
+///
+/// # Safety
+/// As [`read`].
+#[inline]
+pub(crate) unsafe fn is_ip(addr: *const sockaddr, len: socklen_t) -> bool {
+    if !is_plausible(addr) || (len as usize) < size_of::<sockaddr_in>() {
+        return false;
+    }
+    // SAFETY: at least a sockaddr_in is readable, and the family is its first field.
+    let family = unsafe { addr.cast::<libc::sa_family_t>().read_unaligned() };
+    matches!(c_int::from(family), libc::AF_INET | libc::AF_INET6)
+}
+
+/// An IP socket address; `None` for whatever is not one (no pointer, too short, another family):
+/// the kernel is to judge those.
+///
+/// # Safety
+/// `addr` must be null, invalid for every process, or readable for `len` bytes.
+pub(crate) unsafe fn read(addr: *const sockaddr, len: socklen_t) -> Option<Given> {
+    let len = len as usize;
+    if !is_plausible(addr) || len < size_of::<sockaddr_in>() {
+        return None;
+    }
+    // SAFETY: at least a sockaddr_in is readable, and the family is its first field.
+    let family = unsafe { addr.cast::<libc::sa_family_t>().read_unaligned() };
+    let address = match c_int::from(family) {
+        libc::AF_INET => {
+            // SAFETY: long enough, and read_unaligned asks nothing of alignment.
+            let sin = unsafe { addr.cast::<sockaddr_in>().read_unaligned() };
+            let ip = Ipv4Addr::from(u32::from_be(sin.sin_addr.s_addr));
+            SocketAddr::V4(SocketAddrV4::new(ip, u16::from_be(sin.sin_port)))
+        }
+        // The kernel takes an address without the scope id too (SIN6_LEN_RFC2133, 24 bytes).
+        libc::AF_INET6 if len >= size_of::<sockaddr_in6>() - 4 => {
+            // SAFETY: 24 bytes are readable.
+            let head = unsafe { addr.cast::<[u8; 24]>().read_unaligned() };
+            let scope_id = if len >= size_of::<sockaddr_in6>() {
+                // SAFETY: the whole structure is readable.
+                unsafe { addr.cast::<sockaddr_in6>().read_unaligned() }.sin6_scope_id
+            } else {
+                0
+            };
+            let port = u16::from_be_bytes([head[2], head[3]]);
+            let ip = Ipv6Addr::from(*head[8..].first_chunk::<16>()?);
+            SocketAddr::V6(SocketAddrV6::new(ip, port, 0, scope_id))
+        }
+        _ => return None,
+    };
+    let meant = match canonical(address.ip()) {
+        ip if ip == address.ip() => address,
+        ip => SocketAddr::new(ip, address.port()),
+    };
+    Some(Given { address, meant })
+}
+
+/// Whether a pointer can be followed at all: null and its neighbours, and addresses of the
+/// kernel's half, are for the kernel to answer with `EFAULT`.
+pub(crate) fn is_plausible<T>(pointer: *const T) -> bool {
+    let address = pointer.addr();
+    address >= LOWEST && address.cast_signed() > 0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read_bytes(bytes: &[u8]) -> Option<Given> {
+        let len = u32::try_from(bytes.len()).unwrap();
+        // SAFETY: the slice is readable for its own length.
+        unsafe { read(bytes.as_ptr().cast(), len) }
+    }
+
+    fn v4() -> Vec<u8> {
+        let mut bytes = vec![0; 16];
+        bytes[..2].copy_from_slice(&2u16.to_ne_bytes());
+        bytes[2..8].copy_from_slice(&[0, 80, 10, 2, 0, 1]);
+        bytes
+    }
+
+    fn v6(ip: &str, scope: u32) -> Vec<u8> {
+        let mut bytes = vec![0; 28];
+        bytes[..2].copy_from_slice(&10u16.to_ne_bytes());
+        bytes[2..4].copy_from_slice(&[1, 187]);
+        bytes[8..24].copy_from_slice(&ip.parse::<Ipv6Addr>().unwrap().octets());
+        bytes[24..].copy_from_slice(&scope.to_ne_bytes());
+        bytes
+    }
+
+    #[test]
+    fn addresses_are_read_as_they_are() {
+        assert_eq!(read_bytes(&v4()).unwrap().meant.to_string(), "10.2.0.1:80");
+        let mut long = v4();
+        long.resize(28, 0);
+        assert_eq!(read_bytes(&long), read_bytes(&v4()), "traceroute passes 28");
+        assert_eq!(
+            read_bytes(&v6("fe80::1", 3)).unwrap().meant.to_string(),
+            "[fe80::1%3]:443"
+        );
+        assert_eq!(
+            read_bytes(&v6("2001:db8::1", 0)[..24])
+                .unwrap()
+                .meant
+                .to_string(),
+            "[2001:db8::1]:443"
+        );
+    }
+
+    #[test]
+    fn mapped_addresses_mean_ipv4() {
+        let given = read_bytes(&v6("::ffff:10.2.0.1", 0)).unwrap();
+        assert_eq!(given.meant.to_string(), "10.2.0.1:443");
+        assert!(given.address.is_ipv6() && given.is_v4());
+    }
+
+    #[test]
+    fn whatever_is_no_ip_address_is_the_kernels() {
+        assert_eq!(read_bytes(&v4()[..15]), None);
+        assert_eq!(read_bytes(&v6("::1", 0)[..23]), None);
+        let mut unix = v4();
+        unix[0] = 1;
+        assert_eq!(read_bytes(&unix), None);
+        for pointer in [0usize, 1, 4095, usize::MAX, 1 << 63] {
+            // SAFETY: these are null or invalid for every process.
+            let given = unsafe { read(std::ptr::without_provenance(pointer), 16) };
+            assert_eq!(given, None);
+        }
+    }
+}

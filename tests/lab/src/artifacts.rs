@@ -1,0 +1,133 @@
+//! The files under test and the probes: where cargo left them, and their copies in a lab's folder.
+//!
+//! The lab's folder is laid out like an installation (`bin/mif-run`, `bin/mif`,
+//! `lib/mif/libmif.so`), because the work tree may be in a folder that clients cannot enter. What
+//! has not been built is missed when it is first used, so that the lab can be tested alone.
+
+use std::{
+    collections::hash_map::DefaultHasher,
+    env, fs,
+    hash::{Hash, Hasher},
+    io,
+    os::unix::fs::PermissionsExt,
+    path::{Path, PathBuf},
+    process, thread,
+};
+
+const HERE: &str = env!("CARGO_MANIFEST_DIR");
+
+/// Puts what has been built into the lab's folder.
+pub(crate) fn install(dir: &Path) {
+    let profile = profile_dir();
+    for (from, to) in [
+        (
+            Some(PathBuf::from(HERE).join("../../scripts/mif-run")),
+            "bin/mif-run",
+        ),
+        (Some(profile.join("mif")), "bin/mif"),
+        (newest_library(&profile), "lib/mif/libmif.so"),
+    ] {
+        if let Some(from) = from.filter(|from| from.exists()) {
+            place(&from, &dir.join(to));
+        }
+    }
+    let server = profile.join("lab-server");
+    assert!(
+        server.exists(),
+        "{} has not been built: run scripts/test, or `cargo build -p mif-lab`",
+        server.display()
+    );
+    place(&server, &dir.join("libexec/lab-server"));
+}
+
+/// Compiles `tests/probes/NAME.c`, unless that has been done for this very text, and puts it into
+/// the lab's folder.
+pub(crate) fn probe(dir: &Path, name: &str) -> PathBuf {
+    let sources = PathBuf::from(HERE).join("../probes");
+    let source = sources.join(format!("{name}.c"));
+    let cache = profile_dir().join("lab-probes");
+    fs::create_dir_all(&cache).expect("the target folder is writable");
+    let built = cache.join(format!("{name}-{:016x}", hash(&sources, &source)));
+    if !built.exists() {
+        // Other tests may do the same at this moment: each compiles its own, the last one stays.
+        let id = format!("{}-{:?}", process::id(), thread::current().id());
+        let fresh = cache.join(format!("{name}-{id}"));
+        let out = process::Command::new("gcc")
+            .args([
+                "-O1",
+                "-g",
+                "-std=gnu11",
+                "-Wall",
+                "-Wextra",
+                "-Werror",
+                "-pthread",
+            ])
+            .args(["-D_GNU_SOURCE", "-o"])
+            .args([&fresh, &source])
+            .output()
+            .unwrap_or_else(|error| panic!("gcc cannot be run: {error}"));
+        let said = String::from_utf8_lossy(&out.stderr);
+        assert!(
+            out.status.success(),
+            "{} does not compile:\n{said}",
+            source.display()
+        );
+        fs::rename(&fresh, &built).expect("the target folder is writable");
+    }
+    let probe = dir.join("bin").join(name);
+    if !probe.exists() {
+        place(&built, &probe);
+    }
+    probe
+}
+
+/// The folder of cargo's profile: test executables lie in its `deps`, other programs in itself.
+fn profile_dir() -> PathBuf {
+    let own = env::current_exe().expect("/proc is mounted");
+    let dir = own.parent().expect("a program lies in a folder");
+    match dir.file_name() {
+        Some(name) if name == "deps" => dir.parent().expect("deps lies in a folder").to_owned(),
+        _ => dir.to_owned(),
+    }
+}
+
+/// `cargo test` leaves the library in `deps`, `cargo build` one folder up as well.
+fn newest_library(profile: &Path) -> Option<PathBuf> {
+    let names = ["libmif.so", "deps/libmif.so"].map(|name| profile.join(name));
+    names
+        .into_iter()
+        .filter_map(|path| Some((path.metadata().and_then(|data| data.modified()).ok()?, path)))
+        .max()
+        .map(|(_, path)| path)
+}
+
+/// A hard link where clients may use the file as it is, else a copy that they may use.
+fn place(from: &Path, to: &Path) {
+    let readable = |path: &Path| -> io::Result<bool> {
+        Ok(path.metadata()?.permissions().mode() & 0o555 == 0o555)
+    };
+    let placed = || -> io::Result<()> {
+        if readable(from)? && fs::hard_link(from, to).is_ok() {
+            return Ok(());
+        }
+        fs::copy(from, to)?;
+        fs::set_permissions(to, fs::Permissions::from_mode(0o755))
+    };
+    placed().unwrap_or_else(|error| panic!("{} → {}: {error}", from.display(), to.display()));
+}
+
+/// The text of a probe and of all headers beside it.
+fn hash(sources: &Path, source: &Path) -> u64 {
+    let mut headers: Vec<PathBuf> = fs::read_dir(sources)
+        .unwrap_or_else(|error| panic!("{}: {error}", sources.display()))
+        .filter_map(|entry| Some(entry.ok()?.path()))
+        .filter(|path| path.extension().is_some_and(|ext| ext == "h"))
+        .collect();
+    headers.sort();
+    let mut hasher = DefaultHasher::new();
+    for path in headers.iter().map(PathBuf::as_path).chain([source]) {
+        let text = fs::read(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+        text.hash(&mut hasher);
+    }
+    hasher.finish()
+}
