@@ -238,8 +238,10 @@ impl Connection<'_> {
         match mif_socket::put(self.fd, kind, self.given.address, route) {
             Ok(()) => {
                 if kind == Kind::Datagram {
-                    let v4 = self.given.is_v4();
-                    flags::raise(if v4 { flags::STEERED } else { flags::DEVICE });
+                    flags::raise(match mif_socket::needs_device(self.given.address) {
+                        true => flags::DEVICE,
+                        false => flags::STEERED,
+                    });
                 }
                 self.say(&Verdict::Route(*route));
                 Ok(())

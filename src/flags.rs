@@ -12,7 +12,7 @@ pub(crate) const BOUND: u32 = 1;
 pub(crate) const PINNED: u32 = 2;
 /// mif set `*_UNICAST_IF` on a datagram socket that connected.
 pub(crate) const STEERED: u32 = 4;
-/// mif pinned a datagram socket to a device: a listener, or one that sends IPv6 from an address.
+/// mif pinned a datagram socket to a device: a listener, or one that is not held otherwise.
 pub(crate) const DEVICE: u32 = 8;
 
 static RAISED: AtomicU32 = AtomicU32::new(0);

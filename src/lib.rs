@@ -27,6 +27,7 @@ mod addrinfo;
 mod bind;
 mod clock;
 mod connect;
+mod datagram;
 mod flags;
 mod guard;
 mod hooks;

@@ -11,13 +11,14 @@ mod fault;
 mod file;
 mod model;
 mod names;
+mod verdict;
 
-pub use decide::{
-    Bound, Flow, Host, Link, Need, Pass, Protocol, Refusal, Route, Unusable, Verdict,
-};
 pub use fault::{Fault, Faults};
 pub use file::{Input, Options, Text, keys, parse};
 pub use model::{
     Choice, Dns, Explicit, Families, Interface, Place, Policy, Pvd, PvdId, Rule, RuleId, Use,
 };
 pub use names::{InterfaceName, NamePattern, Prefix};
+pub use verdict::{
+    Bound, Flow, Host, Link, Need, Pass, Protocol, Refusal, Route, Unusable, Verdict,
+};

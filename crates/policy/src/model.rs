@@ -4,8 +4,8 @@ use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::ops::RangeInclusive;
 
-use crate::decide::Protocol;
 use crate::names::{InterfaceName, NamePattern, Prefix};
+use crate::verdict::Protocol;
 
 /// Everything one application is to do, checked and ready to be asked.
 #[derive(Debug)]

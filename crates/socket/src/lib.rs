@@ -25,8 +25,8 @@ pub use option::{
 pub enum Kind {
     /// By its device: TCP, MPTCP, SCTP, which ignore everything else.
     Stream,
-    /// By `IP_UNICAST_IF`, which unlike a device can be changed, or for IPv6 by a device, which
-    /// [`release`] takes away: UDP, ICMP echo, raw.
+    /// By `IP_UNICAST_IF`, which can be changed, or where [`needs_device`] says so by a device,
+    /// which [`release`] takes away: UDP, ICMP echo, raw.
     Datagram,
 }
 
@@ -71,9 +71,13 @@ pub fn put(
     }
     match kind {
         Kind::Stream => pin(fd, route),
-        Kind::Datagram if is_v4(destination) => set_unicast_index(fd, true, route.index),
-        // From a source address, which connect brings, IPv6 takes IPV6_UNICAST_IF for a wish: the
-        // next change of any route would move the flow to the best default.
+        Kind::Datagram if !needs_device(destination) => {
+            match set_unicast_index(fd, true, route.index) {
+                // Beside a device it cannot be set, and need not be.
+                Err(Errno::INVAL) if bound_index(fd) == Ok(route.index) => Ok(()),
+                result => result,
+            }
+        }
         Kind::Datagram => pin(fd, route),
     }
     .map_err(Fault::Interface)?;
@@ -81,6 +85,16 @@ pub fn put(
         Some(source) => bind_source(fd, kind, destination, source).map_err(Fault::Source),
         None => Ok(()),
     }
+}
+
+/// Whether only a device holds a datagram socket that is connected to `destination` on its network.
+///
+/// From a source address, which `connect` brings, IPv6 takes `IPV6_UNICAST_IF` for a wish: the next
+/// change of any route would move the flow to the best default. Multicast of IPv4 does not heed
+/// `IP_UNICAST_IF` at all.
+#[must_use]
+pub fn needs_device(destination: SocketAddr) -> bool {
+    !is_v4(destination) || canonical(destination.ip()).is_multicast()
 }
 
 /// Binds a socket to the route's device. Without privileges this works once for each socket; one

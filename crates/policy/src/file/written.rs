@@ -9,10 +9,10 @@ use toml::de::DeTable;
 
 use super::read::{At, Placed, Report, Table, Value};
 use super::words::{self, Destination};
-use crate::decide::Protocol;
 use crate::fault::{Wrong, quoted};
 use crate::model::{Dns, Explicit, Families};
 use crate::names::{InterfaceName, NamePattern, Prefix};
+use crate::verdict::Protocol;
 
 const NETWORKS: &str = "a provisioning domain's or an interface's name, \"system\", \"none\", \
                         or a list of these";
