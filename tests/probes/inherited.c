@@ -1,0 +1,38 @@
+/* Makes a socket without mif, bound to the address SOURCE or to the device SOURCE, and becomes
+   itself under the preload LIBRARY: says what the inherited socket's connect to ADDRESS PORT came
+   to, and the peer that the far end saw. */
+#include "tcp.h"
+
+int main(int count, char **words)
+{
+    if (count == 6) {
+        int fd = atoi(words[1]);
+        struct destination to = destination(words[4], words[5]);
+        int connected = connect_to(fd, &to);
+        char said[64];
+        puts(outcome(connected));
+        if (connected == 0) {
+            read_peer(fd, said);
+            puts(said);
+            finish(fd);
+        }
+        return 0;
+    }
+    struct destination to = destination(words[3], words[4]);
+    int fd = stream_for(&to, 0);
+    int put;
+    if (strpbrk(words[2], ".:") != NULL) {
+        struct destination from = destination(words[2], "0");
+        put = bind(fd, (struct sockaddr *)&from.address, from.length);
+    } else {
+        put = setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, words[2],
+                         (socklen_t)strlen(words[2]) + 1);
+    }
+    if (put < 0)
+        return 3;
+    char number[16];
+    snprintf(number, sizeof number, "%d", fd);
+    setenv("LD_PRELOAD", words[1], 1);
+    execl("/proc/self/exe", words[0], number, words[1], words[2], words[3], words[4], NULL);
+    return 4;
+}
