@@ -11,7 +11,7 @@ use libc::addrinfo;
 use mif_resolve::{Answer, Ask, Failure};
 
 use crate::hooks::real;
-use crate::sockaddr::is_plausible;
+use crate::sockaddr::{self, is_plausible};
 
 /// The arguments of one call, without the name.
 pub(crate) struct Request {
@@ -131,6 +131,24 @@ impl Request {
     fn wants_mapped(&self) -> bool {
         self.numeric.ai_family == libc::AF_INET6 && self.flags & libc::AI_V4MAPPED != 0
     }
+}
+
+/// The addresses in a list.
+///
+/// # Safety
+/// `list` must be null or a list of getaddrinfo(3).
+pub(crate) unsafe fn addresses(list: *const addrinfo) -> Vec<IpAddr> {
+    let mut found = Vec::new();
+    let mut at = list;
+    while !at.is_null() {
+        // SAFETY: a node of the caller's list.
+        let node = unsafe { &*at };
+        // SAFETY: each node has an address of the length that it says.
+        let given = unsafe { sockaddr::read(node.ai_addr, node.ai_addrlen) };
+        found.extend(given.map(|given| given.meant.ip()));
+        at = node.ai_next;
+    }
+    found
 }
 
 /// The code of `gai_strerror(3)` for a failure.

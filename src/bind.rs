@@ -73,6 +73,29 @@ pub(crate) unsafe fn listen(fd: c_int, backlog: c_int) -> c_int {
     unsafe { real::listen(fd, backlog) }
 }
 
+/// Pins a datagram listener again: `connect` with `AF_UNSPEC` has taken its device away. A port that
+/// is left after that is one the application bound.
+pub(crate) fn listen_again(fd: c_int) {
+    if let Some(active) = active()
+        && let Some(socket) = borrow(fd)
+        && let Some(address) = mif_socket::local_address(socket)
+        && address.port() != 0
+        && mif_socket::canonical(address.ip()).is_unspecified()
+    {
+        let judge = || {
+            Binding {
+                active,
+                host: active.view(),
+                call: "connect",
+                fd: socket,
+                address,
+            }
+            .judge()
+        };
+        let _ = unless_panic(Answer::Refuse, judge);
+    }
+}
+
 /// `explicit = "override"`: the port is the application's, the address is not.
 fn bind_wildcard(fd: BorrowedFd<'_>, given: Given) -> c_int {
     match rustix::net::bind(fd, &mif_socket::wildcard_like(given.address)) {

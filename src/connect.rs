@@ -7,11 +7,14 @@ use std::os::fd::BorrowedFd;
 
 use libc::{sockaddr, socklen_t};
 use mif_host::View;
-use mif_policy::{Bound, Explicit, Flow, Pass, Protocol, Refusal, Route, RuleId, Verdict};
+use mif_policy::{
+    Bound, Explicit, Flow, Pass, Protocol, Refusal, Route, RuleId, Unusable, Verdict,
+};
 use mif_socket::{Fault, Kind};
 use rustix::io::Errno;
 use rustix::net::SocketType;
 
+use crate::bind;
 use crate::flags;
 use crate::guard::unless_panic;
 use crate::hooks::real;
@@ -24,8 +27,15 @@ use crate::sockaddr::{self as address, Given};
 pub(crate) unsafe fn connect(fd: c_int, addr: *const sockaddr, len: socklen_t) -> c_int {
     // SAFETY: the caller vouches for `len` bytes at `addr`, as for connect(2).
     match unsafe { prepare("connect", fd, addr, len) } {
-        // SAFETY: the caller's own arguments.
-        Ok(()) => unsafe { real::connect(fd, addr, len) },
+        Ok(()) => {
+            // SAFETY: the caller's own arguments.
+            let done = unsafe { real::connect(fd, addr, len) };
+            // SAFETY: as above; the kernel has just read it.
+            if done == 0 && flags::any(flags::DEVICE) && unsafe { address::is_none(addr, len) } {
+                bind::listen_again(fd);
+            }
+            done
+        }
         Err(errno) => fail(errno),
     }
 }
@@ -82,14 +92,19 @@ fn steer(
         };
         match connection.steer() {
             // The interface is another one than a moment ago: ask the kernel again, once.
-            Err(Steering::Stale) => {
+            Err(Steering::Stale(_)) => {
                 active.host.forget();
                 connection.steer()
             }
             result => result,
         }
-        // With this errno happy-eyeballs go on with the next address, where EPERM would abort.
-        .map_err(|_| Errno::NETUNREACH)
+        .map_err(|why| {
+            if let Steering::Stale(rule) = why {
+                connection.refuse(Refusal::Exhausted(rule, Unusable::Missing));
+            }
+            // With this errno happy-eyeballs go on with the next address; EPERM would abort.
+            Errno::NETUNREACH
+        })
     })
 }
 
@@ -113,8 +128,8 @@ pub(crate) fn borrow(fd: c_int) -> Option<BorrowedFd<'static>> {
 enum Steering {
     /// The verdict, or the kernel, was against it.
     Refused,
-    /// The kernel no longer knows the interface or address.
-    Stale,
+    /// The kernel no longer knows the interface or address that this rule chose.
+    Stale(RuleId),
 }
 
 /// A socket that is about to be connected.
@@ -130,8 +145,7 @@ impl Connection<'_> {
     fn steer(&self) -> Result<(), Steering> {
         let (policy, host) = (&self.active.policy, &self.host);
         if let Some(pass) = policy.exempts(self.given.meant, host) {
-            self.pass(&Verdict::Pass(pass), None);
-            return Ok(());
+            return self.pass(pass, None);
         }
         // What is no socket is the kernel's to refuse.
         let Ok((kind, socket_type)) = mif_socket::kind(self.fd) else {
@@ -139,10 +153,7 @@ impl Connection<'_> {
         };
         let flow = flow(self.active, self.given.meant, protocol(socket_type));
         match policy.decide_by_rule(&flow, host) {
-            verdict @ Verdict::Pass(_) => {
-                self.pass(&verdict, Some(kind));
-                Ok(())
-            }
+            Verdict::Pass(pass) => self.pass(pass, Some(kind)),
             Verdict::Refuse(refusal) => Err(self.refuse(refusal)),
             Verdict::Route(route) => self.route(kind, route),
         }
@@ -150,14 +161,35 @@ impl Connection<'_> {
 
     /// Leaves the socket alone, but for what an earlier connect of it brought: a
     /// `*_UNICAST_IF` of ours would capture loopback too.
-    fn pass(&self, verdict: &Verdict<'_>, kind: Option<Kind>) {
+    fn pass(&self, pass: Pass, kind: Option<Kind>) -> Result<(), Steering> {
+        if self.is_stream_of_ours(pass) {
+            let last = self.active.policy.last_rule();
+            let rule = if let Pass::System(rule) = pass {
+                rule
+            } else {
+                last
+            };
+            return Err(self.refuse(Refusal::Elsewhere(rule)));
+        }
         if flags::any(flags::STEERED) && kind != Some(Kind::Stream) {
-            self.unsteer(matches!(verdict, Verdict::Pass(Pass::Local)));
+            self.unsteer(pass == Pass::Local);
         }
         if self.device_of_ours().is_some() {
             let _ = mif_socket::release(self.fd);
         }
-        self.say(verdict);
+        self.say(&Verdict::Pass(pass));
+        Ok(())
+    }
+
+    /// Whether an earlier connect put this stream on a device of the policy's. It keeps it, and
+    /// would carry there what is to be left alone, packets for loopback included. In a process
+    /// that pins sockets itself the device may be the application's choice.
+    fn is_stream_of_ours(&self, pass: Pass) -> bool {
+        flags::any(flags::STREAM)
+            && (pass == Pass::Local || !flags::any(flags::PINNED))
+            && mif_socket::bound_index(self.fd)
+                .is_ok_and(|index| index != 0 && self.active.host.has_index(index))
+            && matches!(mif_socket::kind(self.fd), Ok((Kind::Stream, _)))
     }
 
     /// The device that mif pinned this datagram socket to. In a process that pins sockets itself
@@ -237,12 +269,12 @@ impl Connection<'_> {
     fn put(&self, kind: Kind, route: &Route<'_>) -> Result<(), Steering> {
         match mif_socket::put(self.fd, kind, self.given.address, route) {
             Ok(()) => {
-                if kind == Kind::Datagram {
-                    flags::raise(match mif_socket::needs_device(self.given.address) {
-                        true => flags::DEVICE,
-                        false => flags::STEERED,
-                    });
-                }
+                let by_device = mif_socket::needs_device(self.given.address);
+                flags::raise(match kind {
+                    Kind::Stream => flags::STREAM,
+                    Kind::Datagram if by_device => flags::DEVICE,
+                    Kind::Datagram => flags::STEERED,
+                });
                 self.say(&Verdict::Route(*route));
                 Ok(())
             }
@@ -252,7 +284,7 @@ impl Connection<'_> {
             Err(
                 Fault::Interface(Errno::NODEV | Errno::ADDRNOTAVAIL | Errno::NXIO)
                 | Fault::Source(Errno::ADDRNOTAVAIL),
-            ) => Err(self.stale(route)),
+            ) => Err(Steering::Stale(route.rule)),
             Err(Fault::Mark(_)) => Err(self.refuse(Refusal::Mark(route.rule))),
             Err(Fault::Source(_)) => Err(self.refuse(Refusal::Source(route.rule))),
             Err(Fault::Interface(_)) => Err(self.refuse(Refusal::Internal)),
@@ -286,12 +318,6 @@ impl Connection<'_> {
             }
             _ => Err(self.refuse(Refusal::Elsewhere(route.rule))),
         }
-    }
-
-    fn stale(&self, route: &Route<'_>) -> Steering {
-        let why = mif_policy::Unusable::Missing;
-        self.say(&Verdict::Refuse(Refusal::Exhausted(route.rule, why)));
-        Steering::Stale
     }
 
     fn refuse(&self, refusal: Refusal) -> Steering {

@@ -14,6 +14,8 @@ pub(crate) const PINNED: u32 = 2;
 pub(crate) const STEERED: u32 = 4;
 /// mif pinned a datagram socket to a device: a listener, or one that is not held otherwise.
 pub(crate) const DEVICE: u32 = 8;
+/// mif pinned a stream that connected to a device, which it cannot take back.
+pub(crate) const STREAM: u32 = 16;
 
 static RAISED: AtomicU32 = AtomicU32::new(0);
 

@@ -58,6 +58,31 @@ pub(crate) unsafe fn fill(
     code
 }
 
+/// The addresses of an answer.
+///
+/// # Safety
+/// `host` must be as `gethostbyname(3)` makes it.
+pub(crate) unsafe fn addresses(host: *const hostent) -> Vec<IpAddr> {
+    // SAFETY: the caller's contract.
+    let host = unsafe { &*host };
+    let mut found = Vec::new();
+    let mut at = host.h_addr_list;
+    loop {
+        // SAFETY: the list ends in a null pointer, which has not been passed.
+        let address = unsafe { *at };
+        if address.is_null() {
+            return found;
+        }
+        found.push(match host.h_addrtype {
+            // SAFETY: an IPv4 address is 4 bytes.
+            libc::AF_INET => IpAddr::from(unsafe { address.cast::<[u8; 4]>().read_unaligned() }),
+            // SAFETY: the only other family has 16 bytes.
+            _ => IpAddr::from(unsafe { address.cast::<[u8; 16]>().read_unaligned() }),
+        });
+        at = at.wrapping_add(1);
+    }
+}
+
 /// The static memory of `gethostbyname`: one answer at a time for the whole process, as in libc.
 pub(crate) struct HostBuffer {
     memory: UnsafeCell<Memory>,

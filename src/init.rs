@@ -51,7 +51,19 @@ fn start() -> Option<&'static Active> {
         return None;
     }
     let make = || guard::unless_panic(None, || Some(load())).unwrap_or_else(|| Some(refusing()));
-    STATE.get_or_init(|| Box::new(make())).as_ref()
+    keeping_errno(|| STATE.get_or_init(|| Box::new(make())).as_ref())
+}
+
+/// Runs what reads files. The C standard lets a program begin with an errno of 0.
+fn keeping_errno<T>(read: impl FnOnce() -> T) -> T {
+    // SAFETY: takes nothing and always returns this thread's errno.
+    let slot = unsafe { libc::__errno_location() };
+    // SAFETY: the thread's errno is always readable.
+    let errno = unsafe { *slot };
+    let result = read();
+    // SAFETY: and writable.
+    unsafe { *slot = errno };
+    result
 }
 
 /// In `.preinit_array` libc has not been given the environment yet, and nothing can be decided.

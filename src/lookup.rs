@@ -14,7 +14,7 @@ use mif_resolve::{Answer, Ask, Failure, Patience, Plan, Way};
 use crate::addrinfo as list;
 use crate::guard::unless_panic;
 use crate::hooks::real;
-use crate::hostent::{HostBuffer, fill};
+use crate::hostent::{self as host_entry, HostBuffer, fill};
 use crate::init::{Active, active};
 use crate::log::{Level, Log};
 use crate::sockaddr::is_plausible;
@@ -67,7 +67,18 @@ unsafe fn addresses(
     }
     let ask = || resolve(active, "getaddrinfo", name, request.ask());
     match unless_panic(Names::Failed(Failure::Fail), ask) {
-        Names::Libc => None,
+        Names::Libc => {
+            // SAFETY: the caller's own arguments.
+            let code = unsafe { real::getaddrinfo(node, service, hints, res) };
+            if code == 0 && active.policy.asks_names() {
+                // SAFETY: libc has just written here.
+                let found = unsafe { *res };
+                // SAFETY: libc has just made this list.
+                let addresses = unsafe { list::addresses(found) };
+                unless_panic((), || remember(active, name, &addresses));
+            }
+            Some(code)
+        }
         Names::Failed(failure) => Some(list::error(failure)),
         // SAFETY: the caller vouches for `res`.
         Names::Found(answer) => Some(unsafe { request.answer(&answer, res) }),
@@ -79,8 +90,13 @@ unsafe fn addresses(
 pub(crate) unsafe fn gethostbyname(name: *const c_char) -> *mut hostent {
     // SAFETY: the caller's contract.
     match unsafe { host_by_name("gethostbyname", name, libc::AF_INET) } {
-        // SAFETY: the caller's own arguments.
-        None => unsafe { real::gethostbyname(name) },
+        None => {
+            // SAFETY: the caller's own arguments.
+            let host = unsafe { real::gethostbyname(name) };
+            // SAFETY: the caller's contract, and libc's answer.
+            unsafe { learn(name, host) };
+            host
+        }
         Some(answer) => static_host(answer, libc::AF_INET),
     }
 }
@@ -90,8 +106,13 @@ pub(crate) unsafe fn gethostbyname(name: *const c_char) -> *mut hostent {
 pub(crate) unsafe fn gethostbyname2(name: *const c_char, family: c_int) -> *mut hostent {
     // SAFETY: the caller's contract.
     match unsafe { host_by_name("gethostbyname2", name, family) } {
-        // SAFETY: the caller's own arguments.
-        None => unsafe { real::gethostbyname2(name, family) },
+        None => {
+            // SAFETY: the caller's own arguments.
+            let host = unsafe { real::gethostbyname2(name, family) };
+            // SAFETY: the caller's contract, and libc's answer.
+            unsafe { learn(name, host) };
+            host
+        }
         Some(answer) => static_host(answer, family),
     }
 }
@@ -108,8 +129,15 @@ pub(crate) unsafe fn gethostbyname_r(
 ) -> c_int {
     // SAFETY: the caller's contract.
     match unsafe { host_by_name("gethostbyname_r", name, libc::AF_INET) } {
-        // SAFETY: the caller's own arguments.
-        None => unsafe { real::gethostbyname_r(name, ret, buf, size, result, h_errno) },
+        None => {
+            // SAFETY: the caller's own arguments.
+            let code = unsafe { real::gethostbyname_r(name, ret, buf, size, result, h_errno) };
+            // SAFETY: libc has just written here.
+            let host = unsafe { *result };
+            // SAFETY: the caller's contract, and libc's answer.
+            unsafe { learn(name, host) };
+            code
+        }
         Some(answer) => {
             // SAFETY: the caller's contract for the buffers.
             unsafe { fill(answer, libc::AF_INET, ret, buf, size, result, h_errno) }
@@ -130,8 +158,16 @@ pub(crate) unsafe fn gethostbyname2_r(
 ) -> c_int {
     // SAFETY: the caller's contract.
     match unsafe { host_by_name("gethostbyname2_r", name, family) } {
-        // SAFETY: the caller's own arguments.
-        None => unsafe { real::gethostbyname2_r(name, family, ret, buf, size, result, h_errno) },
+        None => {
+            // SAFETY: the caller's own arguments.
+            let code =
+                unsafe { real::gethostbyname2_r(name, family, ret, buf, size, result, h_errno) };
+            // SAFETY: libc has just written here.
+            let host = unsafe { *result };
+            // SAFETY: the caller's contract, and libc's answer.
+            unsafe { learn(name, host) };
+            code
+        }
         Some(answer) => {
             // SAFETY: the caller's contract for the buffers.
             unsafe { fill(answer, family, ret, buf, size, result, h_errno) }
@@ -177,6 +213,24 @@ unsafe fn host_by_name(
     }
 }
 
+/// Remembers what libc itself said about a name: flows to it obey the rules for the name too.
+///
+/// # Safety
+/// `name` must be null, invalid for every process, or a C string; `host` null or an answer of libc.
+unsafe fn learn(name: *const c_char, host: *const hostent) {
+    let Some(active) = active().filter(|active| active.policy.asks_names()) else {
+        return;
+    };
+    // SAFETY: the caller's contract.
+    if let Some(name) = unsafe { name_of(name) }
+        && !host.is_null()
+    {
+        // SAFETY: the caller's contract.
+        let addresses = unsafe { host_entry::addresses(host) };
+        unless_panic((), || remember(active, name, &addresses));
+    }
+}
+
 /// The name, unless it is libc's in any case.
 ///
 /// # Safety
@@ -219,7 +273,7 @@ fn resolve(active: &Active, call: &str, name: &str, ask: Ask) -> Names {
     let verdict = policy.choose(rule, Need::Any, host);
     let families = policy.families;
     if let Some(answer) = from_hosts_file(name, ask) {
-        remember(active, name, &answer);
+        remember(active, name, &answer.addresses);
         return Names::Found(answer);
     }
     let (servers, search) = configured(active, rule, &verdict);
@@ -251,7 +305,7 @@ fn resolve(active: &Active, call: &str, name: &str, ask: Ask) -> Names {
     };
     match mif_resolve::lookup(name, &plan) {
         Ok(answer) => {
-            remember(active, name, &answer);
+            remember(active, name, &answer.addresses);
             Names::Found(answer)
         }
         Err(failure) => {
@@ -307,10 +361,10 @@ fn from_hosts_file(name: &str, ask: Ask) -> Option<Answer> {
     mif_resolve::hosts::lookup(&String::from_utf8_lossy(&text), name, ask)
 }
 
-fn remember(active: &Active, name: &str, answer: &Answer) {
+fn remember(active: &Active, name: &str, addresses: &[IpAddr]) {
     if active.policy.asks_names() {
         let rules: Vec<RuleId> = active.policy.rules_naming(name).collect();
-        for &address in &answer.addresses {
+        for &address in addresses {
             active
                 .learned
                 .remember(mif_socket::canonical(address), &rules);

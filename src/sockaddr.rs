@@ -38,6 +38,19 @@ pub(crate) unsafe fn is_ip(addr: *const sockaddr, len: socklen_t) -> bool {
     matches!(c_int::from(family), libc::AF_INET | libc::AF_INET6)
 }
 
+/// Whether this is the address of no family (`AF_UNSPEC`), which dissolves an association.
+///
+/// # Safety
+/// As [`read`].
+pub(crate) unsafe fn is_none(addr: *const sockaddr, len: socklen_t) -> bool {
+    if !is_plausible(addr) || (len as usize) < size_of::<libc::sa_family_t>() {
+        return false;
+    }
+    // SAFETY: the family is readable, and the first field.
+    let family = unsafe { addr.cast::<libc::sa_family_t>().read_unaligned() };
+    c_int::from(family) == libc::AF_UNSPEC
+}
+
 /// An IP socket address; `None` for whatever is not one (no pointer, too short, another family):
 /// the kernel is to judge those.
 ///

@@ -69,16 +69,14 @@ pub fn put(
     if let Some(mark) = route.mark {
         set_mark(fd, mark).map_err(Fault::Mark)?;
     }
-    match kind {
-        Kind::Stream => pin(fd, route),
-        Kind::Datagram if !needs_device(destination) => {
-            match set_unicast_index(fd, true, route.index) {
-                // Beside a device it cannot be set, and need not be.
-                Err(Errno::INVAL) if bound_index(fd) == Ok(route.index) => Ok(()),
-                result => result,
-            }
+    if kind == Kind::Stream || needs_device(destination) {
+        pin(fd, route)
+    } else {
+        match set_unicast_index(fd, true, route.index) {
+            // Beside a device it cannot be set, and need not be.
+            Err(Errno::INVAL) if bound_index(fd) == Ok(route.index) => Ok(()),
+            result => result,
         }
-        Kind::Datagram => pin(fd, route),
     }
     .map_err(Fault::Interface)?;
     match route.source {
