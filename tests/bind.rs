@@ -25,6 +25,10 @@ import socket, sys
 host, port = sys.argv[1], int(sys.argv[2])
 made = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_DGRAM)
 made.bind((host, port))
+if sys.argv[3:] == ["dissolved"]:
+    import ctypes
+    made.connect(("203.0.113.10", 7001))
+    assert ctypes.CDLL(None).connect(made.fileno(), bytes(16), 16) == 0
 print("ready", port, flush=True)
 while True:
     text, peer = made.recvfrom(99)
@@ -137,6 +141,20 @@ fn a_datagram_server_is_reachable_on_the_network_only() {
     assert_eq!(answers, ["datagram", "datagram", "refused", "refused"]);
     let host = ["udp", "9006", "127.0.0.1", "::1"];
     assert_eq!(ask(&lab, "host", &host), ["refused"; 2]);
+}
+
+#[test]
+fn a_dissolved_association_does_not_open_a_listener_to_every_network() {
+    let lab = Lab::new();
+    let words = ["-c", DATAGRAM_SERVER, "0.0.0.0", "9007", "dissolved"];
+    let server = lab
+        .command("python3")
+        .args(words)
+        .mif(&["-i", "wan1"])
+        .spawn();
+    server.wait_for_line("ready");
+    let answers = ask(&lab, "far", &["udp", "9007", "10.2.0.2", "10.1.0.2"]);
+    assert_eq!(answers, ["datagram", "refused"]);
 }
 
 #[test]

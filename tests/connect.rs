@@ -105,8 +105,13 @@ fn non_blocking_connects_answer_as_natively() {
         let native = probe(to).run();
         assert_eq!(lines(native.ok())[0], "EINPROGRESS");
         assert_eq!(lines(native.ok())[4], by_default);
-        let routed = probe(to).mif(&["-i", "wan1"]).run();
-        assert_eq!(routed.ok(), native.ok().replace(by_default, by_wan1));
+        for options in [
+            &["-i", "wan1"][..],
+            &["-i", "wan1", "-s", WAN1, "-s", WAN1_6],
+        ] {
+            let routed = probe(to).mif(options).run();
+            assert_eq!(routed.ok(), native.ok().replace(by_default, by_wan1));
+        }
     }
     let before = lab.packets("ra");
     let in_progress = ["EINPROGRESS", "in progress: EALREADY"];
@@ -166,15 +171,71 @@ fn one_socket_connects_again() {
         assert_eq!(lines(out.ok()), ["ECONNREFUSED", "0", peer]);
     }
     assert_eq!(lab.packets("ra"), 0);
+}
 
-    // Without privileges a stream takes a device once: another network is refused, not mixed.
-    let policy = format!("use = \"wan1\"\n[[rule]]\nto = \"{WHO}\"\nport = 9\nuse = \"vpn0\"\n");
-    let policy = lab.write("two.toml", &policy);
-    let options = ["-p", policy.to_str().unwrap()];
-    let before = lab.packets("rb");
-    let out = probe(&[WHO, "9", WHO, "7001"]).mif(&options).run();
-    assert_eq!(lines(out.ok())[..2], ["ECONNREFUSED", "ENETUNREACH"]);
-    assert_eq!([lab.packets("ra"), lab.packets("rb") - before], [0, 0]);
+#[test]
+fn a_stream_that_was_put_on_a_network_goes_by_no_other() {
+    let lab = Lab::new();
+    let policy = "use = \"wan1\"
+[[rule]]
+to = [\"203.0.113.21\", \"2001:db8:ff::21\"]
+use = \"system\"
+[[rule]]
+to = \"203.0.113.22\"
+use = \"vpn0\"\n";
+    let policy = lab.write("three.toml", policy);
+    // Without privileges a stream takes a device once. What it would put on that network by now,
+    // loopback included, is refused.
+    for (first, second) in [
+        (WHO, "203.0.113.21"),
+        (WHO6, "2001:db8:ff::21"),
+        (WHO, "203.0.113.22"),
+        (WHO, "127.0.0.1"),
+        (WHO6, "::1"),
+        (WHO, "10.1.0.2"),
+    ] {
+        let probe = lab
+            .command(lab.probe("one_socket"))
+            .args([first, "9", second, "7001"]);
+        let out = probe.mif(&["-p", policy.to_str().unwrap()]).run();
+        assert_eq!(
+            lines(out.ok())[..2],
+            ["ECONNREFUSED", "ENETUNREACH"],
+            "{second}"
+        );
+    }
+    assert_eq!(lab.arrivals(), []);
+    assert_eq!([lab.packets("ra"), lab.packets("rv")], [0, 0]);
+    // A SYN, which was answered with a reset, for each of the first.
+    assert_eq!(lab.packets("rb"), 6);
+
+    // The other way round nothing was put anywhere yet.
+    let probe = lab.command(lab.probe("one_socket"));
+    let probe = probe.args(["127.0.0.1", "9", "203.0.113.21", "9", WHO, "7001"]);
+    let out = probe.mif(&["-p", policy.to_str().unwrap()]).run();
+    assert_eq!(lines(out.ok()), ["ECONNREFUSED", "ECONNREFUSED", "0", WAN1]);
+}
+
+#[test]
+fn a_port_that_the_program_chose_is_kept() {
+    let lab = Lab::new();
+    let curl = |options: &[&str], host, port: u16| {
+        let url = format!("http://{host}/");
+        lab.mif(
+            options,
+            &["curl", "-sS", "--local-port", &port.to_string(), &url],
+        )
+    };
+    // What has a port can be given no address any more, so the source cannot be promised.
+    curl(&["-i", "wan1", "-s", WAN1], WHO, 5001).fails();
+    assert_eq!(lab.packets("rb"), 0);
+    assert_eq!(curl(&["-i", "wan1"], WHO, 5002).ok(), WAN1);
+    assert_eq!(
+        curl(&["-i", "wan1"], "[2001:db8:ff::10]", 5003).ok(),
+        WAN1_6
+    );
+    let ports = lab.arrivals().into_iter().map(|arrival| arrival.peer_port);
+    assert_eq!(ports.collect::<Vec<_>>(), [5002, 5003]);
 }
 
 #[test]

@@ -16,7 +16,7 @@ fn python(lab: &Lab, options: &[&str], script: &str) -> Output {
 }
 
 /// Asserts that nothing but the kernel's own last words on closed IPv6 streams went by another
-/// network: an acknowledgement from TIME_WAIT heeds no device (docs/limits.md).
+/// network: an acknowledgement from `TIME_WAIT` heeds no device (docs/limits.md).
 #[track_caller]
 fn only_by_wan1(lab: &Lab) {
     assert!(lab.packets("rb") > 0);

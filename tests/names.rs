@@ -67,7 +67,7 @@ fn real_programs_ask_the_networks_server() {
 fn a_provisioning_domain_has_its_own_servers() {
     let lab = Lab::new();
     lab.pvds(
-        "[pvd.work]\ninterface = \"wan1\"\n[pvd.work.dns]\nservers = \"[2001:db8:2::1]\"\n\
+        "[pvd.work]\ninterface = \"wan1\"\n[pvd.work.dns]\nservers = \"2001:db8:2::1\"\n\
          search = [\"nothing.test\", \"corp.test\"]\n",
     );
     let out = getent(&lab, &["-i", "work"], &["ahosts", "split.test"]);
@@ -141,7 +141,10 @@ fn the_hosts_file_and_local_names_ask_nobody() {
         ("127.1", "127.0.0.1"),
     ] {
         let out = getent(&lab, &BY_WAN1, &["ahostsv4", name]);
-        assert_eq!(ahosts(&out), [address], "{name}");
+        let mut found = ahosts(&out);
+        // localhost has a line for each family in the hosts file, which are both 127.0.0.1.
+        found.dedup();
+        assert_eq!(found, [address], "{name}");
     }
     let out = getent(&lab, &BY_WAN1, &["ahostsv6", "2001:db8::77"]);
     assert_eq!(ahosts(&out), ["2001:db8::77"]);
@@ -154,36 +157,31 @@ fn the_hosts_file_and_local_names_ask_nobody() {
 }
 
 #[test]
-fn a_dead_server_is_passed_over_and_its_death_is_bounded() {
+fn a_dead_server_is_passed_over() {
     let lab = Lab::new();
-    // Nobody has 10.2.0.99, and its neighbour entry says so at once instead of after three tries.
-    let dead = ["10.2.0.98", "10.2.0.99"];
-    let options = ["-i", "wan1", "-d", dead[0], "-d", "10.2.0.1"];
-    let start = Instant::now();
-    let out = getent(&lab, &options, &["ahostsv4", "who.test"]);
-    assert_eq!(ahosts(&out), ["203.0.113.10"]);
-    assert!(
-        start.elapsed() < Duration::from_secs(8),
-        "{:?}",
-        start.elapsed()
-    );
+    // Nobody listens on port 54, and rb says so; nobody has the other address at all.
+    for dead in ["10.2.0.1:54", "10.2.0.99"] {
+        let options = ["-i", "wan1", "-d", dead, "-d", "10.2.0.1"];
+        let start = Instant::now();
+        let out = getent(&lab, &options, &["ahostsv4", "who.test"]);
+        assert_eq!(ahosts(&out), ["203.0.113.10"]);
+        assert!(start.elapsed() < Duration::from_secs(8), "{dead}");
+    }
+    only_rb_was_asked(&lab);
+}
 
+#[test]
+fn without_an_answer_the_end_comes_in_time() {
+    let lab = Lab::new();
     let script = "import socket\ntry:\n    socket.getaddrinfo('who.test', 80)\n\
                   except socket.gaierror as error:\n    print(error.errno == socket.EAI_AGAIN)";
-    lab.host_ip("link set wan1 mtu 1280");
-    let options = ["-i", "wan1", "-d", dead[0], "-d", dead[1]];
+    let options = ["-i", "wan1", "-d", "10.2.0.99", "-d", "10.2.0.1:54"];
     let start = Instant::now();
-    let command = lab.command("python3").args(["-c", script]).mif(&options);
-    let out = command.limit(Duration::from_secs(40)).run();
+    let out = lab.mif(&options, &["python3", "-c", script]);
     assert_eq!(out.ok(), "True");
-    assert!(
-        start.elapsed() < Duration::from_secs(25),
-        "{:?}",
-        start.elapsed()
-    );
-    for router in ["ra", "rv"] {
-        assert_eq!(lab.dns_packets(router), 0);
-    }
+    assert!(start.elapsed() < Duration::from_secs(15));
+    assert!(lab.packets("rb") >= 2, "the server at rb was asked");
+    assert_eq!(["ra", "rv"].map(|router| lab.packets(router)), [0, 0]);
 }
 
 #[test]

@@ -3,7 +3,7 @@
 
 mod support;
 
-use mif_lab::Lab;
+use mif_lab::{Lab, eventually};
 use support::{BY_WAN1, WAN1, WAN1_6, WHO, WHO6, nothing_leaves, only_by_wan1};
 
 #[test]
@@ -245,7 +245,11 @@ fn ssh() {
             assert!(words[0] == peer || host == "split.test", "{out}");
         }
     }
-    let log = sshd.seen().1;
+    let log = || sshd.seen().1;
+    eventually("sshd has said all", || {
+        log().matches("Connection from").count() == 3
+    });
+    let log = log();
     let connections: Vec<&str> = log
         .lines()
         .filter(|line| line.starts_with("Connection from"))

@@ -215,6 +215,7 @@ static void by_network(const char *ip)
 
 int main(int count, char **words)
 {
+    printf("errno at the start: %d\n", errno);
     addresses();
     by_address();
     by_message();

@@ -151,6 +151,9 @@ table inet lab {
         iifname != "host" accept
         icmpv6 type { 130-137, 143 } accept
         meta l4proto igmp accept
+        # Linux itself may send the last acknowledgement of a closed IPv6 connection by the default
+        # route, whatever device its socket had. A flow shows with its SYN and its data.
+        ip6 saddr != { 2001:db8:$number::/64, fe80::/64 } tcp flags == ack drop
         counter name sent
         meta l4proto { tcp, udp } th dport 53 counter name dns
         ip saddr != 10.$number.0.0/24 counter name spoofed drop
