@@ -12,9 +12,12 @@ use crate::verdict::{
 };
 
 impl Policy {
-    /// The verdict on a flow: exemptions first, then the first rule that matches.
+    /// The verdict on a flow: the guard of names, exemptions, then the first rule that matches.
     #[must_use]
     pub fn decide<'p>(&'p self, flow: &Flow<'_>, host: &impl Host) -> Verdict<'p> {
+        if let Some(refusal) = self.guard(flow, host) {
+            return Verdict::Refuse(refusal);
+        }
         match self.exempts(flow.destination, host) {
             Some(pass) => Verdict::Pass(pass),
             None => self.decide_by_rule(flow, host),

@@ -9,14 +9,16 @@
 mod decide;
 mod fault;
 mod file;
+mod guard;
 mod model;
 mod names;
 mod verdict;
 
 pub use fault::{Fault, Faults};
 pub use file::{Input, Options, Text, keys, parse};
+pub use guard::Names;
 pub use model::{
-    Choice, Dns, Explicit, Families, Interface, Place, Policy, Pvd, PvdId, Rule, RuleId, Use,
+    Choice, Dns, Explicit, Families, Guard, Interface, Place, Policy, Pvd, PvdId, Rule, RuleId, Use,
 };
 pub use names::{InterfaceName, NamePattern, Prefix};
 pub use verdict::{

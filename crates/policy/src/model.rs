@@ -95,6 +95,20 @@ pub struct Dns {
     pub servers: Vec<SocketAddr>,
     /// Suffixes for names with fewer dots than `ndots`.
     pub search: Vec<Box<str>>,
+    /// Which other servers the guard refuses; `None` means "not said here".
+    pub guard: Option<Guard>,
+}
+
+/// `dns.guard`: which DNS servers, other than those of its network, an application with a resolver
+/// of its own may not ask.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Guard {
+    /// Those that the host is configured with.
+    Host,
+    /// All.
+    Strict,
+    /// None.
+    Off,
 }
 
 /// `explicit`: what holds where the application itself bound or pinned a socket outside the

@@ -15,6 +15,9 @@ pub trait Host {
     /// # Errors
     /// Why it can carry nothing now.
     fn link(&self, pvd: PvdId) -> Result<Link, Unusable>;
+
+    /// Whether the host itself is configured to ask `address` for names.
+    fn is_resolver(&self, address: IpAddr) -> bool;
 }
 
 /// An interface that is up and has its carrier.
@@ -125,6 +128,8 @@ pub enum Refusal {
     Family,
     /// `local = false`, and no network leads to loopback.
     LocalForbidden(RuleId),
+    /// It is a DNS server that the network does not have, and the policy's guard is against it.
+    Resolver(RuleId),
     /// The application bound or pinned the socket outside the chosen network.
     Elsewhere(RuleId),
     /// The kernel did not permit the mark that the provisioning domain wants.

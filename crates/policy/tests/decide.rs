@@ -31,6 +31,11 @@ impl Host for Lab<'_> {
             .map(|&(_, index)| index)
     }
 
+    fn is_resolver(&self, address: IpAddr) -> bool {
+        let resolvers = ["127.0.0.53", "127.0.0.1", "10.1.0.1", "2001:db8:1::1"];
+        resolvers.iter().any(|one| one.parse() == Ok(address))
+    }
+
     fn link(&self, pvd: PvdId) -> Result<Link, Unusable> {
         let pvd = self.0.pvd(pvd);
         let index = match pvd.interface {
@@ -443,4 +448,130 @@ fn a_route_has_all_that_its_domain_says() {
         policy.place(policy.rule(route.rule).place).to_string(),
         "app.toml:2"
     );
+}
+
+/// The host's own resolvers are refused where the network has servers, in front of every exemption.
+#[test]
+fn the_guard_of_names() {
+    const WAN1: &str = "use = \"wan1\"\n[pvd.wan1]\ninterface = \"wan1\"\n[pvd.wan1.dns]\n";
+    let refused = "Resolver(RuleId(0))";
+    let by_wan1 = "wan1/3 by 0";
+    let server = format!("{WAN1}servers = \"10.2.0.1\"\n");
+    let mut rows = vec![];
+    let mut under = |text: &str, flows: &[(&'static str, &'static str)]| {
+        rows.extend(
+            flows
+                .iter()
+                .map(|&(flow, told)| (text.to_owned(), flow, told)),
+        );
+    };
+    under(
+        &server,
+        &[
+            ("udp 10.1.0.1:53", refused),
+            ("tcp 10.1.0.1:53", refused),
+            ("tcp 10.1.0.1:853", refused),
+            ("udp [2001:db8:1::1]:53", refused),
+            ("udp 127.0.0.53:53", refused),
+            ("udp 0.0.0.0:53", refused),
+            // Other ports of the same host, other servers, and the network's own.
+            ("tcp 10.1.0.1:443", by_wan1),
+            ("udp 10.3.0.1:53", by_wan1),
+            ("udp 10.2.0.1:53", by_wan1),
+            ("tcp 10.2.0.1:853", by_wan1),
+            ("udp 127.0.0.7:53", "Local"),
+            ("udp 10.1.0.2:53", "Local"),
+        ],
+    );
+    under(
+        &format!("{server}guard = \"strict\"\n"),
+        &[
+            ("udp 10.1.0.1:53", refused),
+            ("udp 10.3.0.1:53", refused),
+            ("udp 127.0.0.7:53", refused),
+            ("udp 10.1.0.2:53", refused),
+            ("udp 10.2.0.1:53", by_wan1),
+            ("udp 10.3.0.1:54", by_wan1),
+        ],
+    );
+    under(
+        &format!("{server}guard = \"off\"\n"),
+        &[("udp 10.1.0.1:53", by_wan1), ("udp 127.0.0.53:53", "Local")],
+    );
+    // The application's own word counts more than the network's.
+    under(
+        &format!("{server}guard = \"strict\"\n[dns]\nguard = \"off\"\n"),
+        &[("udp 10.3.0.1:53", by_wan1), ("udp 127.0.0.53:53", "Local")],
+    );
+    // A local server of the network's own, beside one of the host's.
+    under(
+        &format!("{WAN1}servers = [\"127.0.0.1:5353\", \"127.0.0.53\"]\n"),
+        &[
+            ("udp 127.0.0.1:53", refused),
+            ("udp 127.0.0.1:5353", "Local"),
+            ("udp 127.0.0.53:53", "Local"),
+        ],
+    );
+    // No server is known, so the host's is the right one.
+    under(
+        "use = \"wan1\"\n",
+        &[("udp 10.1.0.1:53", by_wan1), ("udp 127.0.0.53:53", "Local")],
+    );
+    under(
+        &format!("{server}[[rule]]\nport = 53\nuse = \"vpn0\"\n"),
+        &[
+            ("udp 10.1.0.1:53", "vpn0/4 by 0"),
+            ("udp 127.0.0.53:53", "Local"),
+        ],
+    );
+    under(
+        "[dns]\nservers = \"10.2.0.1\"\n",
+        &[
+            ("udp 10.1.0.1:53", refused),
+            ("udp 10.2.0.1:53", "system by 0"),
+        ],
+    );
+    // A network that is down has servers all the same, and a flow to it its own reason.
+    under(
+        "use = \"work\"\n[pvd.work]\ninterface = \"down0\"\n[pvd.work.dns]\nservers = \"10.2.0.1\"\n",
+        &[
+            ("udp 127.0.0.53:53", refused),
+            ("udp 10.1.0.1:53", "Down by 0"),
+        ],
+    );
+    for (text, flow, expected) in &rows {
+        assert_eq!(
+            decide(&policy(text), flow),
+            *expected,
+            "{flow} under\n{text}"
+        );
+    }
+}
+
+#[test]
+fn servers_for_general_names() {
+    let names = |text: &str| {
+        let policy = policy(text);
+        let names = policy.names(policy.last_rule(), &Lab(&policy));
+        format!("{:?} {:?}", names.servers, names.search)
+    };
+    let pvds = "[pvd.down]\ninterface = \"down0\"\n[pvd.down.dns]\nservers = \"10.9.0.1\"\n\
+                [pvd.work]\ninterface = \"wan1\"\n[pvd.work.dns]\nservers = \"10.2.0.1\"\nsearch = \"w.test\"\n";
+    for (text, expected) in [
+        ("use = \"work\"\n", "[10.2.0.1:53] [\"w.test\"]"),
+        ("use = [\"down\", \"work\"]\n", "[10.2.0.1:53] [\"w.test\"]"),
+        ("use = \"down\"\n", "[10.9.0.1:53] []"),
+        ("use = [\"down\", \"system\"]\n", "[] []"),
+        ("use = \"none\"\n", "[] []"),
+        (
+            "use = \"work\"\n[dns]\nsearch = \"a.test\"\n",
+            "[10.2.0.1:53] [\"a.test\"]",
+        ),
+        (
+            "use = \"work\"\n[dns]\nservers = \"10.3.0.1\"\n",
+            "[10.3.0.1:53] [\"w.test\"]",
+        ),
+    ] {
+        assert_eq!(names(&format!("{text}{pvds}")), expected, "{text}");
+    }
 }

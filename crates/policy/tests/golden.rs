@@ -144,5 +144,8 @@ fn dump_dns(dns: &Dns) -> String {
     if !dns.search.is_empty() {
         write!(out, " search {:?}", dns.search).unwrap();
     }
+    if let Some(guard) = dns.guard {
+        write!(out, " guard {guard:?}").unwrap();
+    }
     out
 }

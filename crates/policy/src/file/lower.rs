@@ -64,7 +64,7 @@ pub(super) fn lower(
         [] => app.dns.clone(),
         _ => Dns {
             servers,
-            search: app.dns.search.clone(),
+            ..app.dns.clone()
         },
     };
     Policy {

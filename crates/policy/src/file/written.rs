@@ -10,7 +10,7 @@ use toml::de::DeTable;
 use super::read::{At, Placed, Report, Table, Value};
 use super::words::{self, Destination};
 use crate::fault::{Wrong, quoted};
-use crate::model::{Dns, Explicit, Families};
+use crate::model::{Dns, Explicit, Families, Guard};
 use crate::names::{InterfaceName, NamePattern, Prefix};
 use crate::verdict::Protocol;
 
@@ -267,9 +267,21 @@ fn read_dns(table: &mut Table<'_>, report: &mut Report<'_>) -> Dns {
         report,
     );
     let search = list(table.take("search"), "a domain name", words::suffix, report);
+    let guard = table.take("guard").and_then(|value| {
+        let words = [
+            ("host", Guard::Host),
+            ("strict", Guard::Strict),
+            ("off", Guard::Off),
+        ];
+        value.one_of(&words, report)
+    });
     table.take_later("zones", report);
     table.take_later("trusted", report);
-    Dns { servers, search }
+    Dns {
+        servers,
+        search,
+        guard,
+    }
 }
 
 fn names(value: Value<'_>, report: &mut Report<'_>) -> Placed<Names> {
