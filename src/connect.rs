@@ -144,7 +144,8 @@ struct Connection<'a> {
 impl Connection<'_> {
     fn steer(&self) -> Result<(), Steering> {
         let (policy, host) = (&self.active.policy, &self.host);
-        if let Some(pass) = policy.exempts(self.given.meant, host) {
+        let asks_names = policy.may_guard(self.given.meant);
+        if !asks_names && let Some(pass) = policy.exempts(self.given.meant, host) {
             return self.pass(pass, None);
         }
         // What is no socket is the kernel's to refuse.
@@ -152,7 +153,11 @@ impl Connection<'_> {
             return Ok(());
         };
         let flow = flow(self.active, self.given.meant, protocol(socket_type));
-        match policy.decide_by_rule(&flow, host) {
+        let verdict = match asks_names {
+            true => policy.decide(&flow, host),
+            false => policy.decide_by_rule(&flow, host),
+        };
+        match verdict {
             Verdict::Pass(pass) => self.pass(pass, Some(kind)),
             Verdict::Refuse(refusal) => Err(self.refuse(refusal)),
             Verdict::Route(route) => self.route(kind, route),

@@ -5,9 +5,9 @@
 
 use std::ffi::{c_char, c_int, c_uint, c_void};
 
-use libc::{addrinfo, hostent, mmsghdr, msghdr, size_t, sockaddr, socklen_t, ssize_t};
+use libc::{FILE, addrinfo, hostent, mmsghdr, msghdr, size_t, sockaddr, socklen_t, ssize_t};
 
-use crate::{bind, connect, lookup, option, send};
+use crate::{bind, connect, lookup, option, resolv_conf, send};
 
 macro_rules! interpose {
     ($(
@@ -105,6 +105,31 @@ interpose! {
         name: *const c_char, family: c_int, ret: *mut hostent, buf: *mut c_char, size: size_t,
         result: *mut *mut hostent, h_errno: *mut c_int,
     ) -> c_int => lookup::gethostbyname2_r;
+    /// open(2): `/etc/resolv.conf` names the chosen network's servers. libc's is variadic; see
+    /// `resolv_conf::open` for why this is the same.
+    fn open(path: *const c_char, flags: c_int, mode: c_uint) -> c_int => resolv_conf::open;
+    /// `open` by the name for large files.
+    fn open64(path: *const c_char, flags: c_int, mode: c_uint) -> c_int => resolv_conf::open64;
+    /// openat(2).
+    fn openat(dir: c_int, path: *const c_char, flags: c_int, mode: c_uint) -> c_int
+        => resolv_conf::openat;
+    /// `openat` by the name for large files.
+    fn openat64(dir: c_int, path: *const c_char, flags: c_int, mode: c_uint) -> c_int
+        => resolv_conf::openat64;
+    /// `open` without a mode where programs are built with `_FORTIFY_SOURCE`.
+    fn __open_2(path: *const c_char, flags: c_int) -> c_int => resolv_conf::open_2;
+    /// `open64` of the same.
+    fn __open64_2(path: *const c_char, flags: c_int) -> c_int => resolv_conf::open64_2;
+    /// `openat` of the same.
+    fn __openat_2(dir: c_int, path: *const c_char, flags: c_int) -> c_int
+        => resolv_conf::openat_2;
+    /// `openat64` of the same.
+    fn __openat64_2(dir: c_int, path: *const c_char, flags: c_int) -> c_int
+        => resolv_conf::openat64_2;
+    /// fopen(3).
+    fn fopen(path: *const c_char, mode: *const c_char) -> *mut FILE => resolv_conf::fopen;
+    /// `fopen` by the name for large files.
+    fn fopen64(path: *const c_char, mode: *const c_char) -> *mut FILE => resolv_conf::fopen64;
 }
 
 /// Finds the next definitions of the calls that may come from a signal handler, where `dlsym`
@@ -119,4 +144,12 @@ pub(crate) fn find_signal_safe() {
     next::sendto();
     next::sendmsg();
     next::sendmmsg();
+    next::open();
+    next::open64();
+    next::openat();
+    next::openat64();
+    next::__open_2();
+    next::__open64_2();
+    next::__openat_2();
+    next::__openat64_2();
 }

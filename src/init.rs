@@ -2,6 +2,7 @@
 
 use std::ffi::{CStr, CString, OsStr};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::sync::atomic::{AtomicI32, Ordering};
 
 use mif_host::config::{Environment, Loaded};
 use mif_host::{Host, View};
@@ -45,13 +46,30 @@ pub(crate) fn active() -> Option<&'static Active> {
     }
 }
 
+/// Whether it is known that this process has no policy.
+#[inline]
+pub(crate) fn has_no_policy() -> bool {
+    matches!(STATE.get(), Some(None))
+}
+
+/// The thread that makes the policy, 0 for none.
+static MAKER: AtomicI32 = AtomicI32::new(0);
+
 #[cold]
 fn start() -> Option<&'static Active> {
     if !environment_is_there() {
         return None;
     }
+    // Its own reads of files come through the hook of `open64`. One of `/etc/resolv.conf`, which
+    // somebody may have named as a policy, would begin all over.
+    let me = rustix::thread::gettid().as_raw_nonzero().get();
+    if MAKER.swap(me, Ordering::Relaxed) == me {
+        return None;
+    }
     let make = || guard::unless_panic(None, || Some(load())).unwrap_or_else(|| Some(refusing()));
-    keeping_errno(|| STATE.get_or_init(|| Box::new(make())).as_ref())
+    let state = keeping_errno(|| STATE.get_or_init(|| Box::new(make())));
+    MAKER.store(0, Ordering::Relaxed);
+    state.as_ref()
 }
 
 /// Runs what reads files. The C standard lets a program begin with an errno of 0.

@@ -163,6 +163,11 @@ impl Outcome<'_> {
                     by(policy, rule)
                 )
             }
+            Refusal::Resolver(rule) => write!(
+                f,
+                "a DNS server that is not the network's (dns.guard), by {}",
+                by(policy, rule)
+            ),
             Refusal::Elsewhere(rule) => write!(
                 f,
                 "the application put the socket on another network than {}",

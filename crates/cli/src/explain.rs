@@ -344,7 +344,10 @@ fn rule_of(verdict: &Verdict<'_>) -> Option<RuleId> {
         Verdict::Route(route) => Some(route.rule),
         Verdict::Pass(Pass::System(rule))
         | Verdict::Refuse(
-            Refusal::Chosen(rule) | Refusal::Exhausted(rule, _) | Refusal::LocalForbidden(rule),
+            Refusal::Chosen(rule)
+            | Refusal::Exhausted(rule, _)
+            | Refusal::LocalForbidden(rule)
+            | Refusal::Resolver(rule),
         ) => Some(rule),
         Verdict::Pass(_) | Verdict::Refuse(_) => None,
     }

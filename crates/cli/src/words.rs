@@ -24,6 +24,7 @@ pub(crate) fn refusal(why: Refusal) -> &'static str {
     match why {
         Refusal::Chosen(_) => "the rule says `none`",
         Refusal::Exhausted(_, _) => "no network of the rule is usable now",
+        Refusal::Resolver(_) => "`dns.guard`: a DNS server that is not the network's",
         Refusal::Family => "`family` excludes it",
         Refusal::LocalForbidden(_) => "`local = false`, and no network leads to loopback",
         // The rest depends on a socket, and here is none.

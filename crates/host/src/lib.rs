@@ -5,11 +5,12 @@
 //! otherwise, so that a call in steady state costs no system call. All that is kept are atomic
 //! words allocated once: nothing here locks, allocates or keeps a file descriptor open, and a
 //! caller that was interrupted half-way, or a child of `vfork`, leaves nothing that another one
-//! would wait for. [`config`] alone reads files, once, at the start.
+//! would wait for. Only [`config`] and [`Host::new`] read files, once, at the start.
 
 mod addresses;
 pub mod config;
 mod netlink;
+mod resolv_conf;
 
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -28,6 +29,8 @@ const FRESH: u64 = 1000;
 pub struct Host {
     links: Box<[Slot]>,
     addresses: Addresses,
+    /// What the host's own configuration asks for names; empty under a policy without servers.
+    resolvers: Box<[IpAddr]>,
 }
 
 /// One provisioning domain's interface.
@@ -43,7 +46,8 @@ struct Slot {
 }
 
 impl Host {
-    /// The host for a policy: nothing is asked of the kernel yet.
+    /// The host for a policy: nothing is asked of the kernel yet. The host's own resolvers are read
+    /// if the policy has others.
     #[must_use]
     pub fn new(policy: &Policy) -> Self {
         let slot = |pvd: &mif_policy::Pvd| Slot {
@@ -55,6 +59,10 @@ impl Host {
         Self {
             links: policy.pvds.iter().map(slot).collect(),
             addresses: Addresses::new(),
+            resolvers: match policy.has_servers() {
+                true => resolv_conf::resolvers(),
+                false => Box::default(),
+            },
         }
     }
 
@@ -113,6 +121,10 @@ impl mif_policy::Host for View<'_> {
         slot.read_at.store(self.now, Ordering::Release);
         link
     }
+
+    fn is_resolver(&self, address: IpAddr) -> bool {
+        self.host.resolvers.contains(&address)
+    }
 }
 
 /// For a caller that asks for a moment only: the first answer stands.
@@ -123,6 +135,10 @@ impl mif_policy::Host for Host {
 
     fn link(&self, pvd: PvdId) -> Result<Link, Unusable> {
         self.at(0).link(pvd)
+    }
+
+    fn is_resolver(&self, address: IpAddr) -> bool {
+        self.at(0).is_resolver(address)
     }
 }
 
