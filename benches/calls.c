@@ -1,7 +1,7 @@
 /* One call, N times, so that callgrind and strace can count what one more costs.
  *
  *   calls KIND N     KIND: connect-tcp connect-udp connect-unix connect-local sendto sendmsg
- *                          sendmmsg bind getaddrinfo-numeric
+ *                          sendmmsg bind getaddrinfo-numeric open-other open-etc fopen-other
  *
  * Destinations are in 198.51.100.0/24 (TEST-NET-2), which benches/cost routes to a veth pair of a
  * network namespace that it made itself; nobody answers, and every socket is non-blocking. */
@@ -63,6 +63,13 @@ int main(int argc, char **argv)
             struct addrinfo hints = {.ai_flags = AI_NUMERICHOST}, *found;
             if (getaddrinfo("192.0.2.1", "80", &hints, &found) == 0)
                 freeaddrinfo(found);
+        } else if (!strcmp(kind, "open-other"))
+            fd = open("/usr/lib/none", O_RDONLY);
+        else if (!strcmp(kind, "open-etc"))
+            fd = open("/etc/passwd", O_RDONLY);
+        else if (!strcmp(kind, "fopen-other")) {
+            if (fopen("/usr/lib/none", "r"))
+                return 2;
         } else
             return 2;
         if (fd >= 0)

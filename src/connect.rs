@@ -153,9 +153,10 @@ impl Connection<'_> {
             return Ok(());
         };
         let flow = flow(self.active, self.given.meant, protocol(socket_type));
-        let verdict = match asks_names {
-            true => policy.decide(&flow, host),
-            false => policy.decide_by_rule(&flow, host),
+        let verdict = if asks_names {
+            policy.decide(&flow, host)
+        } else {
+            policy.decide_by_rule(&flow, host)
         };
         match verdict {
             Verdict::Pass(pass) => self.pass(pass, Some(kind)),

@@ -36,6 +36,7 @@ mod init;
 mod learned;
 mod log;
 mod lookup;
+mod memfd;
 mod message;
 mod option;
 mod resolv_conf;

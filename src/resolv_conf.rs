@@ -1,8 +1,8 @@
 //! A view of `/etc/resolv.conf` for programs with a resolver of their own (c-ares, dig, JNDI,
-//! dnspython, Net::DNS): whoever opens it to read finds the servers and the search list of the
+//! dnspython, perl): whoever opens it to read finds the servers and the search list of the
 //! network that the policy has for general names.
 //!
-//! What they get is an anonymous file of their own (memfd_create(2)), so that nothing lies in a
+//! What they get is an anonymous file of their own (`memfd_create(2)`), so that nothing lies in a
 //! folder where others could plant one, and nothing is kept here. Only this path counts, as text,
 //! and only opening: stat(2), access(2) and the path's symbolic links are the real file's. What
 //! cannot be written there, servers with a port of their own, is left out; without a server that
@@ -17,8 +17,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::os::fd::{IntoRawFd, OwnedFd};
 
 use libc::FILE;
-use mif_policy::Names;
-use rustix::fs::{MemfdFlags, SealFlags};
+use mif_policy::{Need, Verdict};
 use rustix::io::Errno;
 
 use crate::connect::fail;
@@ -26,48 +25,43 @@ use crate::guard::unless_panic;
 use crate::hooks::real;
 use crate::init::{Active, active, has_no_policy};
 use crate::log::Level;
+use crate::memfd;
 use crate::sockaddr::is_plausible;
 
 /// With the NUL that a C string ends in.
 const PATH: &[u8] = b"/etc/resolv.conf\0";
 
-/// libc's function is variadic: the mode is there only if `flags` creates a file. As a third
-/// parameter it is read from where the variadic one would be, for the calling conventions of
-/// x86-64 (System V) and AArch64 (AAPCS64, Linux) pass both in the same register; without one
-/// that register holds anything, and is not looked at. The other way round holds too: the vector
-/// registers that a variadic callee may save on x86-64 by the word of `al` are then saved in vain.
+/// libc's function is variadic: there is a mode only if `flags` creates a file. The calling
+/// conventions of x86-64 (System V) and of 64-bit Arm (AAPCS64, Linux) pass a variadic integer in the
+/// register of a named one, so `mode` is what the caller passed, or whatever that register holds;
+/// and it goes on in the same register to libc's, which looks at it in the first case only. What
+/// `al` says on x86-64 of vector registers can at worst make a variadic callee save some in vain.
 ///
 /// # Safety
 /// As open(2).
 pub(crate) unsafe fn open(path: *const c_char, flags: c_int, mode: c_uint) -> c_int {
+    // SAFETY: the caller's own arguments.
+    let libcs = || unsafe { real::open(path, flags, mode) };
     // SAFETY: the caller's contract.
-    match unsafe { instead(path, flags) } {
-        Some(view) => descriptor(view),
-        // SAFETY: the caller's own arguments.
-        None => unsafe { real::open(path, flags, passed(flags, mode)) },
-    }
+    unsafe { view_or(path, flags, libcs) }
 }
 
 /// # Safety
 /// As open(2).
 pub(crate) unsafe fn open64(path: *const c_char, flags: c_int, mode: c_uint) -> c_int {
+    // SAFETY: the caller's own arguments.
+    let libcs = || unsafe { real::open64(path, flags, mode) };
     // SAFETY: the caller's contract.
-    match unsafe { instead(path, flags) } {
-        Some(view) => descriptor(view),
-        // SAFETY: the caller's own arguments.
-        None => unsafe { real::open64(path, flags, passed(flags, mode)) },
-    }
+    unsafe { view_or(path, flags, libcs) }
 }
 
 /// # Safety
 /// As openat(2).
 pub(crate) unsafe fn openat(dir: c_int, path: *const c_char, flags: c_int, mode: c_uint) -> c_int {
+    // SAFETY: the caller's own arguments.
+    let libcs = || unsafe { real::openat(dir, path, flags, mode) };
     // SAFETY: the caller's contract.
-    match unsafe { instead(path, flags) } {
-        Some(view) => descriptor(view),
-        // SAFETY: the caller's own arguments.
-        None => unsafe { real::openat(dir, path, flags, passed(flags, mode)) },
-    }
+    unsafe { view_or(path, flags, libcs) }
 }
 
 /// # Safety
@@ -78,120 +72,112 @@ pub(crate) unsafe fn openat64(
     flags: c_int,
     mode: c_uint,
 ) -> c_int {
+    // SAFETY: the caller's own arguments.
+    let libcs = || unsafe { real::openat64(dir, path, flags, mode) };
     // SAFETY: the caller's contract.
-    match unsafe { instead(path, flags) } {
-        Some(view) => descriptor(view),
-        // SAFETY: the caller's own arguments.
-        None => unsafe { real::openat64(dir, path, flags, passed(flags, mode)) },
-    }
+    unsafe { view_or(path, flags, libcs) }
 }
 
 /// # Safety
 /// As open(2) without a mode.
 pub(crate) unsafe fn open_2(path: *const c_char, flags: c_int) -> c_int {
+    // SAFETY: the caller's own arguments.
+    let libcs = || unsafe { real::__open_2(path, flags) };
     // SAFETY: the caller's contract.
-    match unsafe { instead(path, flags) } {
-        Some(view) => descriptor(view),
-        // SAFETY: the caller's own arguments.
-        None => unsafe { real::__open_2(path, flags) },
-    }
+    unsafe { view_or(path, flags, libcs) }
 }
 
 /// # Safety
 /// As open(2) without a mode.
 pub(crate) unsafe fn open64_2(path: *const c_char, flags: c_int) -> c_int {
+    // SAFETY: the caller's own arguments.
+    let libcs = || unsafe { real::__open64_2(path, flags) };
     // SAFETY: the caller's contract.
-    match unsafe { instead(path, flags) } {
-        Some(view) => descriptor(view),
-        // SAFETY: the caller's own arguments.
-        None => unsafe { real::__open64_2(path, flags) },
-    }
+    unsafe { view_or(path, flags, libcs) }
 }
 
 /// # Safety
 /// As openat(2) without a mode.
 pub(crate) unsafe fn openat_2(dir: c_int, path: *const c_char, flags: c_int) -> c_int {
+    // SAFETY: the caller's own arguments.
+    let libcs = || unsafe { real::__openat_2(dir, path, flags) };
     // SAFETY: the caller's contract.
-    match unsafe { instead(path, flags) } {
-        Some(view) => descriptor(view),
-        // SAFETY: the caller's own arguments.
-        None => unsafe { real::__openat_2(dir, path, flags) },
-    }
+    unsafe { view_or(path, flags, libcs) }
 }
 
 /// # Safety
 /// As openat(2) without a mode.
 pub(crate) unsafe fn openat64_2(dir: c_int, path: *const c_char, flags: c_int) -> c_int {
+    // SAFETY: the caller's own arguments.
+    let libcs = || unsafe { real::__openat64_2(dir, path, flags) };
     // SAFETY: the caller's contract.
-    match unsafe { instead(path, flags) } {
-        Some(view) => descriptor(view),
-        // SAFETY: the caller's own arguments.
-        None => unsafe { real::__openat64_2(dir, path, flags) },
-    }
+    unsafe { view_or(path, flags, libcs) }
 }
 
 /// # Safety
 /// As fopen(3).
 pub(crate) unsafe fn fopen(path: *const c_char, mode: *const c_char) -> *mut FILE {
+    // SAFETY: the caller's own arguments.
+    let libcs = || unsafe { real::fopen(path, mode) };
     // SAFETY: the caller's contract.
-    match unsafe { instead_of_stream(path, mode) } {
-        Some(stream) => stream,
-        // SAFETY: the caller's own arguments.
-        None => unsafe { real::fopen(path, mode) },
-    }
+    unsafe { stream_or(path, mode, libcs) }
 }
 
 /// # Safety
 /// As fopen(3).
 pub(crate) unsafe fn fopen64(path: *const c_char, mode: *const c_char) -> *mut FILE {
+    // SAFETY: the caller's own arguments.
+    let libcs = || unsafe { real::fopen64(path, mode) };
     // SAFETY: the caller's contract.
-    match unsafe { instead_of_stream(path, mode) } {
-        Some(stream) => stream,
-        // SAFETY: the caller's own arguments.
-        None => unsafe { real::fopen64(path, mode) },
-    }
+    unsafe { stream_or(path, mode, libcs) }
 }
 
-/// The mode, if the caller passed one.
-#[inline]
-fn passed(flags: c_int, mode: c_uint) -> c_uint {
-    let creates = flags & libc::O_CREAT != 0 || flags & libc::O_TMPFILE == libc::O_TMPFILE;
-    if creates { mode } else { 0 }
-}
-
-fn descriptor(view: Result<OwnedFd, Errno>) -> c_int {
-    view.map_or_else(fail, IntoRawFd::into_raw_fd)
-}
-
-/// What an `open` of this path gives instead of the file; `None` leaves it to libc.
+/// What an `open` of this path gives: a view, or what libc makes of it.
 ///
 /// # Safety
 /// `path` must be null, invalid for every process, or a C string.
 #[inline]
-unsafe fn instead(path: *const c_char, flags: c_int) -> Option<Result<OwnedFd, Errno>> {
-    // SAFETY: the caller's contract.
-    if has_no_policy() || !unsafe { is_the_file(path) } {
-        return None;
+unsafe fn view_or(path: *const c_char, flags: c_int, libcs: impl FnOnce() -> c_int) -> c_int {
+    if !has_no_policy()
+        // SAFETY: the caller's contract.
+        && unsafe { is_the_file(path) }
+        && let Some(view) = descriptor(flags)
+    {
+        return view;
     }
+    libcs()
+}
+
+#[cold]
+fn descriptor(flags: c_int) -> Option<c_int> {
     let other = libc::O_ACCMODE | libc::O_CREAT | libc::O_TRUNC | libc::O_PATH | libc::O_DIRECTORY;
     if flags & other != libc::O_RDONLY {
         return None;
     }
-    view("open", flags & libc::O_CLOEXEC != 0)
+    let view = view("open", flags & libc::O_CLOEXEC != 0)?;
+    Some(view.map_or_else(fail, IntoRawFd::into_raw_fd))
 }
 
-/// What a `fopen` of this path gives instead of the file.
+/// What a `fopen` of this path gives.
 ///
 /// # Safety
 /// As fopen(3), but that both may be null or invalid for every process.
 #[inline]
-unsafe fn instead_of_stream(path: *const c_char, mode: *const c_char) -> Option<*mut FILE> {
-    // SAFETY: the caller's contract.
-    if has_no_policy() || !unsafe { is_the_file(path) } || !is_plausible(mode) {
-        return None;
+unsafe fn stream_or(
+    path: *const c_char,
+    mode: *const c_char,
+    libcs: impl FnOnce() -> *mut FILE,
+) -> *mut FILE {
+    if !has_no_policy()
+        // SAFETY: the caller's contract.
+        && unsafe { is_the_file(path) }
+        && is_plausible(mode)
+        // SAFETY: the caller's contract.
+        && let Some(view) = unsafe { stream(mode) }
+    {
+        return view;
     }
-    // SAFETY: the caller's contract.
-    unsafe { stream(mode) }
+    libcs()
 }
 
 /// # Safety
@@ -224,12 +210,12 @@ unsafe fn stream(mode: *const c_char) -> Option<*mut FILE> {
 
 /// # Safety
 /// `path` must be null, invalid for every process, or a C string.
-#[inline]
+#[inline(never)]
 unsafe fn is_the_file(path: *const c_char) -> bool {
     is_plausible(path)
         && PATH.iter().enumerate().all(|(n, &wanted)| {
             // SAFETY: no byte before this one was NUL, so this one belongs to the string.
-            let byte = unsafe { path.add(n).cast::<u8>().read() };
+            let byte = unsafe { path.wrapping_add(n).cast::<u8>().read() };
             byte == wanted
         })
 }
@@ -244,7 +230,12 @@ fn view(call: &str, close_on_exec: bool) -> Option<Result<OwnedFd, Errno>> {
 
 fn make(active: &Active, call: &str, close_on_exec: bool) -> Option<Result<OwnedFd, Errno>> {
     let policy = &active.policy;
-    let names = policy.names(policy.last_rule(), &active.view());
+    let (rule, host) = (policy.last_rule(), &active.view());
+    let names = policy.names(rule, host);
+    let index = match policy.choose(rule, Need::Any, host) {
+        Verdict::Route(route) => Some(route.index),
+        _ => None,
+    };
     let usable = |server: &&SocketAddr| server.port() == 53 && policy.families.allow(server.ip());
     let mut servers = names.servers.iter().filter(usable).peekable();
     servers.peek()?;
@@ -255,43 +246,31 @@ fn make(active: &Active, call: &str, close_on_exec: bool) -> Option<Result<Owned
             names.servers
         ),
     );
-    let flags = match close_on_exec {
-        true => MemfdFlags::ALLOW_SEALING | MemfdFlags::CLOEXEC,
-        false => MemfdFlags::ALLOW_SEALING,
-    };
-    Some(file(servers.map(SocketAddr::ip), &names, flags))
+    let servers = servers.map(|server| (server.ip(), index));
+    Some(memfd::sealed(c"resolv.conf", close_on_exec, |to| {
+        write_text(to, servers, names.search)
+    }))
 }
 
-fn file(
-    servers: impl Iterator<Item = IpAddr>,
-    names: &Names<'_>,
-    flags: MemfdFlags,
-) -> Result<OwnedFd, Errno> {
-    let mut file = File {
-        fd: rustix::fs::memfd_create(c"resolv.conf", flags)?,
-        written: 0,
-        buffer: [0; 512],
-        used: 0,
-    };
-    write_text(&mut file, servers, names).map_err(|fmt::Error| Errno::IO)?;
-    file.flush()?;
-    rustix::fs::fcntl_add_seals(
-        &file.fd,
-        SealFlags::WRITE | SealFlags::SHRINK | SealFlags::GROW | SealFlags::SEAL,
-    )?;
-    Ok(file.fd)
-}
+/// A server, and the index of the network's interface.
+type Server = (IpAddr, Option<u32>);
 
 fn write_text(
-    to: &mut impl Write,
-    servers: impl Iterator<Item = IpAddr>,
-    names: &Names<'_>,
+    to: &mut dyn Write,
+    servers: impl Iterator<Item = Server>,
+    search: &[Box<str>],
 ) -> fmt::Result {
     to.write_str("# mif: the policy's servers, in place of those of this host.\n")?;
     for server in servers {
-        writeln!(to, "nameserver {server}")?;
+        match server {
+            // Only with its interface does such an address mean anything to a program.
+            (IpAddr::V6(ip), Some(index)) if ip.is_unicast_link_local() => {
+                writeln!(to, "nameserver {ip}%{index}")?;
+            }
+            (ip, _) => writeln!(to, "nameserver {ip}")?,
+        }
     }
-    if let Some((first, more)) = names.search.split_first() {
+    if let Some((first, more)) = search.split_first() {
         write!(to, "search {first}")?;
         more.iter().try_for_each(|suffix| write!(to, " {suffix}"))?;
         to.write_str("\n")?;
@@ -299,37 +278,52 @@ fn write_text(
     Ok(())
 }
 
-/// An anonymous file, written at places rather than on, so that its reader begins at the start.
-struct File {
-    fd: OwnedFd,
-    written: u64,
-    buffer: [u8; 512],
-    used: usize,
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-impl File {
-    fn flush(&mut self) -> Result<(), Errno> {
-        let mut rest = &self.buffer[..self.used];
-        while !rest.is_empty() {
-            let more =
-                rustix::io::retry_on_intr(|| rustix::io::pwrite(&self.fd, rest, self.written))?;
-            self.written += more as u64;
-            rest = &rest[more..];
-        }
-        self.used = 0;
-        Ok(())
+    fn text(servers: &[(&str, Option<u32>)], search: &[&str]) -> String {
+        let mut text = String::new();
+        let servers = servers
+            .iter()
+            .map(|&(ip, index)| (ip.parse().unwrap(), index));
+        let search: Vec<Box<str>> = search.iter().map(|&suffix| suffix.into()).collect();
+        write_text(&mut text, servers, &search).unwrap();
+        text.split_once('\n').unwrap().1.to_owned()
     }
-}
 
-impl Write for File {
-    fn write_str(&mut self, text: &str) -> fmt::Result {
-        for &byte in text.as_bytes() {
-            if self.used == self.buffer.len() {
-                self.flush().map_err(|_| fmt::Error)?;
-            }
-            self.buffer[self.used] = byte;
-            self.used += 1;
+    #[test]
+    fn the_text_is_what_resolvers_read() {
+        assert_eq!(text(&[("10.2.0.1", Some(3))], &[]), "nameserver 10.2.0.1\n");
+        assert_eq!(
+            text(
+                &[
+                    ("fe80::1", Some(3)),
+                    ("2001:db8::1", Some(3)),
+                    ("fe80::1", None)
+                ],
+                &["a.test", "b"]
+            ),
+            "nameserver fe80::1%3\nnameserver 2001:db8::1\nnameserver fe80::1\nsearch a.test b\n"
+        );
+    }
+
+    #[test]
+    fn only_the_path_itself_is_the_file() {
+        // SAFETY: a C string.
+        let is = |path: &std::ffi::CStr| unsafe { is_the_file(path.as_ptr()) };
+        assert!(is(c"/etc/resolv.conf"));
+        for path in [
+            c"",
+            c"/",
+            c"/etc/resolv.con",
+            c"/etc/resolv.conf~",
+            c"etc/resolv.conf",
+            c"/etc/resolv.conf/",
+        ] {
+            assert!(!is(path), "{path:?}");
         }
-        Ok(())
+        // SAFETY: no address of a process.
+        assert!(!unsafe { is_the_file(std::ptr::null()) });
     }
 }

@@ -33,6 +33,20 @@ fn calls_allocate_nothing_and_leave_nothing_open() {
     assert_eq!(lab.packets("ra"), lab.spoofed_packets("ra"));
 }
 
+#[test]
+fn names_of_programs_with_a_resolver_of_their_own_allocate_nothing() {
+    let lab = Lab::new();
+    let probe = lab.probe("budget");
+    for (call, failed) in [("resolv.conf", 0), ("hosts", 0), ("question", 1000)] {
+        let mut command = lab.command(&probe).args([call, "1000"]).preload();
+        for (name, value) in BY_WAN1 {
+            command = command.env(name, value);
+        }
+        let expected = format!("0 allocations, +0 descriptors, +0 threads, {failed} failed");
+        assert_eq!(command.run().ok(), expected, "{call}");
+    }
+}
+
 /// System calls of `count` times `call`, all in all.
 fn system_calls(lab: &Lab, environment: &[(&str, &str)], call: &str, count: &str) -> i64 {
     let probe = lab.probe("budget");
@@ -74,7 +88,7 @@ fn costs(lab: &Lab, environment: &[(&str, &str)], call: &str, extra: i64) {
 fn without_a_policy_there_are_no_more_system_calls() {
     let lab = Lab::new();
     for call in [
-        "stream", "refused", "path", "peer", "server", "listen", "sendto", "sendmmsg",
+        "stream", "refused", "path", "peer", "server", "listen", "sendto", "sendmmsg", "hosts",
     ] {
         costs(&lab, &[], call, 0);
     }
@@ -83,7 +97,7 @@ fn without_a_policy_there_are_no_more_system_calls() {
 #[test]
 fn what_the_policy_does_not_touch_costs_no_system_call() {
     let lab = Lab::new();
-    for call in ["refused", "path"] {
+    for call in ["refused", "path", "hosts"] {
         costs(&lab, &BY_WAN1, call, 0);
     }
 }
@@ -96,6 +110,10 @@ fn the_policy_costs_what_was_promised() {
     for call in ["sendto", "sendto6", "sendmsg", "sendmmsg"] {
         costs(&lab, &BY_WAN1, call, 0);
     }
+    // An anonymous file is made, written to and sealed, in place of one that is opened.
+    costs(&lab, &BY_WAN1, "resolv.conf", 2);
+    // It is refused, in place of being sent.
+    costs(&lab, &BY_WAN1, "question", -1);
 }
 
 #[test]

@@ -3,6 +3,8 @@
 
 mod support;
 
+use std::fmt::Write;
+
 use mif_lab::{Command, Lab};
 use support::BY_WAN1;
 
@@ -144,11 +146,11 @@ fn the_view_by_every_function() {
             ("__openat_2", 0),
             ("__openat64_2", 1),
         ] {
-            said += &format!("{name}: cloexec {cloexec} at 0 write refused {text}\n");
+            writeln!(said, "{name}: cloexec {cloexec} at 0 write refused {text}").unwrap();
         }
         let lines = text.replace("\\n", "|");
         for (name, cloexec) in [("fopen r", 0), ("fopen64 rbe", 1), ("fopen rm", 0)] {
-            said += &format!("{name}: cloexec {cloexec} at 0 {lines} end 1\n");
+            writeln!(said, "{name}: cloexec {cloexec} at 0 {lines} end 1").unwrap();
         }
         said
     };

@@ -5,6 +5,7 @@
  * stands before libc's. */
 #include <arpa/inet.h>
 #include <dirent.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -100,6 +101,27 @@ static int messages(void)
     return sendmmsg(datagrams, all, 4, 0) == 4 ? 0 : -1;
 }
 
+/* A file that is opened by a program with a resolver of its own, and one that is not. */
+static int resolv_conf(void)
+{
+    int fd = open("/etc/resolv.conf", O_RDONLY);
+    return fd < 0 ? -1 : close(fd);
+}
+
+static int hosts(void)
+{
+    int fd = open("/etc/hosts", O_RDONLY);
+    return fd < 0 ? -1 : close(fd);
+}
+
+/* A question to the host's own DNS server. */
+static int question(void)
+{
+    struct sockaddr_in server = {.sin_family = AF_INET, .sin_port = htons(53)};
+    inet_pton(AF_INET, "10.1.0.1", &server.sin_addr);
+    return sendto(datagrams, "x", 1, 0, (void *)&server, sizeof server);
+}
+
 static int count(const char *directory)
 {
     int entries = 0;
@@ -117,7 +139,8 @@ int main(int argc, char **argv)
         int (*run)(void);
     } calls[] = {{"stream", stream}, {"refused", refused}, {"path", path}, {"peer", peer},
                  {"peer6", peer6}, {"server", server}, {"listen", server_stream}, {"sendto", to},
-                 {"sendto6", to6}, {"sendmsg", message}, {"sendmmsg", messages}};
+                 {"sendto6", to6}, {"sendmsg", message}, {"sendmmsg", messages},
+                 {"resolv.conf", resolv_conf}, {"hosts", hosts}, {"question", question}};
     inet_pton(AF_INET, "203.0.113.10", &far_raw.sin_addr);
     inet_pton(AF_INET6, "2001:db8:ff::10", &far6.sin6_addr);
     inet_pton(AF_INET, "127.0.0.1", &local.sin_addr);

@@ -59,9 +59,10 @@ impl Host {
         Self {
             links: policy.pvds.iter().map(slot).collect(),
             addresses: Addresses::new(),
-            resolvers: match policy.has_servers() {
-                true => resolv_conf::resolvers(),
-                false => Box::default(),
+            resolvers: if policy.has_servers() {
+                resolv_conf::resolvers()
+            } else {
+                Box::default()
             },
         }
     }
