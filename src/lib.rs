@@ -4,9 +4,9 @@
 //! flow or look a name up. A call goes this way:
 //!
 //! - [`hooks`] is the table of exported symbols; each has one function in the file of its family;
-//! - the families ([`connect`], [`bind`], [`send`], [`lookup`], [`resolv_conf`]) read the arguments into values
-//!   ([`sockaddr`], [`message`]), ask the policy (`mif_policy`), act on the socket (`mif_socket`)
-//!   and then make the real call with the caller's own arguments, once and last;
+//! - the families ([`connect`], [`bind`], [`send`], [`lookup`], [`resolv_conf`]) read the arguments
+//!   into values ([`sockaddr`], [`message`]), ask the policy (`mif_policy`), act on the socket
+//!   (`mif_socket`) and then make the real call with the caller's own arguments, once and last;
 //! - [`init`] makes the policy of this process, once, from its environment and files;
 //! - [`guard`] keeps panics from the application, [`log`] says what was decided, [`flags`] is what
 //!   the process has been seen to do, [`learned`] which addresses came from which names.
