@@ -17,6 +17,8 @@
 //! themselves and errno stays the application's.
 #![allow(unsafe_code)]
 // The C edge; together with mif-socket the only such place.
+// Nothing here is public but the C symbols: the documentation is for those who work on it.
+#![allow(rustdoc::private_intra_doc_links)]
 // In the unit tests nothing is exported, and so much of this is called by nobody.
 #![cfg_attr(test, allow(dead_code))]
 

@@ -1,7 +1,7 @@
 //! Names for one provisioning domain, asked of that domain's servers only, over sockets that are
 //! put on that domain (RFC 6731: an answer is used only in the domain it came from).
 //!
-//! [`lookup`] turns a name into the [`search`] list's candidates, asks each of the servers
+//! [`lookup`] turns a name into the `search` list's candidates, asks each of the servers
 //! (`exchange`), follows aliases, and orders the addresses (`probe`, [`order`]). Sockets are
 //! opened, used and closed within the call by raw system calls: nothing passes through the
 //! `connect` and `sendto` symbols, which libmif.so itself interposes, and `errno` stays as it is.
