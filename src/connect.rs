@@ -338,10 +338,12 @@ impl Connection<'_> {
 
 /// The flow that a rule is looked up for.
 pub(crate) fn flow(active: &Active, destination: SocketAddr, protocol: Protocol) -> Flow<'_> {
+    let known = active.learned.of(destination.ip());
     Flow {
         destination,
         protocol,
-        named: active.learned.rules_of(destination.ip()),
+        named: known.rules,
+        origin: known.origin,
     }
 }
 

@@ -1,13 +1,14 @@
-//! Which addresses came from look-ups of names that rules speak of.
+//! What look-ups told of addresses: which rules speak of the name, and whose servers answered
+//! (RFC 7556 5.2.1: an address is of use in the provisioning domain that it came from).
 //!
 //! Written by look-ups, read by every call that begins a flow: a bounded table of atomic words
 //! that readers never wait for. An address that finds no place is forgotten, and so is the oldest
-//! in its row; its flow then goes by the rules without names.
+//! in its row; its flow then goes by the rules without names, as if never looked up.
 
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, Ordering, fence};
 
-use mif_policy::RuleId;
+use mif_policy::{Origin, RuleId};
 
 /// Rows, a power of two; an address has its row by its bits.
 const ROWS: usize = 256;
@@ -16,11 +17,11 @@ const ROW: usize = 8;
 
 #[derive(Debug)]
 pub(crate) struct Learned {
-    /// Allocated by the first look-up of a name that a rule speaks of.
+    /// Allocated by the first look-up with something to remember.
     rows: AtomicPtr<[Row; ROWS]>,
-    /// Sets of rules, each kept for the life of the process: there are as many as a policy has
-    /// ways for its patterns to overlap.
-    sets: AtomicPtr<Set>,
+    /// What addresses have in common, each kept for the life of the process: there are at most as
+    /// many as a policy has ways for its patterns to overlap, times its networks.
+    facts: AtomicPtr<Fact>,
 }
 
 #[derive(Default)]
@@ -35,28 +36,47 @@ struct Entry {
     sequence: AtomicU32,
     high: AtomicU64,
     low: AtomicU64,
-    set: AtomicPtr<Set>,
+    fact: AtomicPtr<Fact>,
+}
+
+/// What is known of an address.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Known<'a> {
+    /// The rules by name that hold for it.
+    pub(crate) rules: &'a [RuleId],
+    /// Whose servers told it, if that matters.
+    pub(crate) origin: Option<Origin>,
 }
 
 #[derive(Debug)]
-struct Set {
+struct Fact {
     rules: Box<[RuleId]>,
-    next: *mut Set,
+    origin: Option<Origin>,
+    next: *mut Fact,
+}
+
+impl Fact {
+    fn known(&self) -> Known<'_> {
+        Known {
+            rules: &self.rules,
+            origin: self.origin,
+        }
+    }
 }
 
 impl Learned {
     pub(crate) fn new() -> Self {
         Self {
             rows: AtomicPtr::default(),
-            sets: AtomicPtr::default(),
+            facts: AtomicPtr::default(),
         }
     }
 
-    /// The rules by name that hold for an address, by the last look-up that returned it.
-    pub(crate) fn rules_of(&self, ip: IpAddr) -> &[RuleId] {
+    /// What the last look-up that returned an address told of it.
+    pub(crate) fn of(&self, ip: IpAddr) -> Known<'_> {
         let rows = self.rows.load(Ordering::Acquire);
         if rows.is_null() {
-            return &[];
+            return Known::default();
         }
         let (high, low) = words(ip);
         // SAFETY: once published, the rows stay for the life of the process.
@@ -64,22 +84,23 @@ impl Learned {
         row.entries
             .iter()
             .find_map(|entry| entry.read(high, low))
-            .unwrap_or(&[])
+            .unwrap_or_default()
     }
 
-    /// Remembers that a look-up for which `rules` hold by name returned `ip`; no rules forget it.
-    /// Allocates: for look-ups only.
-    pub(crate) fn remember(&self, ip: IpAddr, rules: &[RuleId]) {
-        if rules.is_empty() && self.rows.load(Ordering::Acquire).is_null() {
+    /// Remembers what the look-up that returned `ip` told of it; nothing forgets it. Allocates:
+    /// for look-ups only.
+    pub(crate) fn remember(&self, ip: IpAddr, known: Known<'_>) {
+        let is_nothing = known == Known::default();
+        if is_nothing && self.rows.load(Ordering::Acquire).is_null() {
             return;
         }
-        let set = if rules.is_empty() {
+        let fact = if is_nothing {
             std::ptr::null_mut()
         } else {
-            self.intern(rules)
+            self.intern(known)
         };
         let (high, low) = words(ip);
-        self.rows()[row_of(high, low)].store(high, low, set);
+        self.rows()[row_of(high, low)].store(high, low, fact);
     }
 
     fn rows(&self) -> &[Row; ROWS] {
@@ -101,24 +122,25 @@ impl Learned {
         unsafe { &*rows }
     }
 
-    fn intern(&self, rules: &[RuleId]) -> *mut Set {
-        let mut head = self.sets.load(Ordering::Acquire);
+    fn intern(&self, known: Known<'_>) -> *mut Fact {
+        let mut head = self.facts.load(Ordering::Acquire);
         let mut at = head;
         while !at.is_null() {
-            // SAFETY: sets are never freed once they are in the list.
-            let set = unsafe { &*at };
-            if *set.rules == *rules {
+            // SAFETY: facts are never freed once they are in the list.
+            let fact = unsafe { &*at };
+            if fact.known() == known {
                 return at;
             }
-            at = set.next;
+            at = fact.next;
         }
-        let fresh = Box::into_raw(Box::new(Set {
-            rules: rules.into(),
+        let fresh = Box::into_raw(Box::new(Fact {
+            rules: known.rules.into(),
+            origin: known.origin,
             next: head,
         }));
         loop {
             let (order, failure) = (Ordering::AcqRel, Ordering::Acquire);
-            match self.sets.compare_exchange(head, fresh, order, failure) {
+            match self.facts.compare_exchange(head, fresh, order, failure) {
                 Ok(_) => return fresh,
                 Err(other) => head = other,
             }
@@ -129,7 +151,7 @@ impl Learned {
 }
 
 impl Row {
-    fn store(&self, high: u64, low: u64, set: *mut Set) {
+    fn store(&self, high: u64, low: u64, fact: *mut Fact) {
         let same = self.entries.iter().find(|entry| entry.is(high, low));
         let oldest = || {
             let next = self.next.fetch_add(1, Ordering::Relaxed) as usize;
@@ -147,7 +169,7 @@ impl Row {
             fence(Ordering::Release);
             entry.high.store(high, Ordering::Relaxed);
             entry.low.store(low, Ordering::Relaxed);
-            entry.set.store(set, Ordering::Relaxed);
+            entry.fact.store(fact, Ordering::Relaxed);
             entry
                 .sequence
                 .store(sequence.wrapping_add(2), Ordering::Release);
@@ -160,18 +182,18 @@ impl Entry {
         self.low.load(Ordering::Relaxed) == low && self.high.load(Ordering::Relaxed) == high
     }
 
-    fn read(&self, high: u64, low: u64) -> Option<&[RuleId]> {
+    fn read(&self, high: u64, low: u64) -> Option<Known<'_>> {
         let before = self.sequence.load(Ordering::Acquire);
-        let set = self.set.load(Ordering::Acquire);
-        if before & 1 != 0 || set.is_null() || !self.is(high, low) {
+        let fact = self.fact.load(Ordering::Acquire);
+        if before & 1 != 0 || fact.is_null() || !self.is(high, low) {
             return None;
         }
         fence(Ordering::Acquire);
         if self.sequence.load(Ordering::Relaxed) != before {
             return None;
         }
-        // SAFETY: sets are never freed once they are in the list.
-        Some(unsafe { &(*set).rules })
+        // SAFETY: facts are never freed once they are in the list.
+        Some(unsafe { &*fact }.known())
     }
 }
 
@@ -192,43 +214,75 @@ fn words(ip: IpAddr) -> (u64, u64) {
 
 #[cfg(test)]
 mod tests {
+    use mif_policy::PvdId;
+
     use super::*;
+
+    fn by_rules(rules: &[RuleId]) -> Known<'_> {
+        Known {
+            rules,
+            origin: None,
+        }
+    }
+
+    fn on(pvd: u16) -> Origin {
+        Origin {
+            pvd: PvdId(pvd),
+            by_zone: false,
+        }
+    }
 
     #[test]
     fn the_last_look_up_holds() {
         let learned = Learned::new();
         let ip = "203.0.113.30".parse().unwrap();
-        assert!(learned.rules_of(ip).is_empty());
-        learned.remember(ip, &[]);
+        assert_eq!(learned.of(ip), Known::default());
+        learned.remember(ip, Known::default());
         assert!(
             learned.rows.load(Ordering::Relaxed).is_null(),
             "nothing to remember costs nothing"
         );
-        learned.remember(ip, &[RuleId(1), RuleId(4)]);
-        assert_eq!(learned.rules_of(ip), [RuleId(1), RuleId(4)]);
-        learned.remember(ip, &[RuleId(2)]);
-        assert_eq!(learned.rules_of(ip), [RuleId(2)]);
-        learned.remember(ip, &[]);
-        assert!(learned.rules_of(ip).is_empty());
+        let rules = [RuleId(1), RuleId(4)];
+        for known in [
+            by_rules(&rules),
+            by_rules(&rules[1..]),
+            Known {
+                rules: &rules,
+                origin: Some(on(3)),
+            },
+            Known {
+                rules: &[],
+                origin: Some(on(0)),
+            },
+            Known::default(),
+        ] {
+            learned.remember(ip, known);
+            assert_eq!(learned.of(ip), known);
+        }
     }
 
     #[test]
-    fn sets_are_kept_once() {
+    fn facts_are_kept_once() {
         let learned = Learned::new();
-        let one = learned.intern(&[RuleId(1)]);
-        assert_ne!(learned.intern(&[RuleId(2)]), one);
-        assert_eq!(learned.intern(&[RuleId(1)]), one);
+        let one = learned.intern(by_rules(&[RuleId(1)]));
+        assert_ne!(learned.intern(by_rules(&[RuleId(2)])), one);
+        let other = Known {
+            origin: Some(on(1)),
+            ..by_rules(&[RuleId(1)])
+        };
+        assert_ne!(learned.intern(other), one);
+        assert_eq!(learned.intern(by_rules(&[RuleId(1)])), one);
     }
 
     #[test]
     fn many_addresses_stay_apart() {
         let learned = Learned::new();
         for n in 0..1000u32 {
-            learned.remember(IpAddr::V4(n.into()), &[RuleId(n)]);
+            learned.remember(IpAddr::V4(n.into()), by_rules(&[RuleId(n)]));
         }
         let mut kept = 0;
         for n in 0..1000u32 {
-            let rules = learned.rules_of(IpAddr::V4(n.into()));
+            let rules = learned.of(IpAddr::V4(n.into())).rules;
             assert!(rules.is_empty() || rules == [RuleId(n)]);
             kept += usize::from(!rules.is_empty());
         }

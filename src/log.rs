@@ -168,6 +168,12 @@ impl Outcome<'_> {
                 "a DNS server that is not the network's (dns.guard), by {}",
                 by(policy, rule)
             ),
+            Refusal::Origin(rule, pvd, why) => write!(
+                f,
+                "it was looked up on {}, and {why}, by {}",
+                policy.pvd(pvd).name,
+                by(policy, rule)
+            ),
             Refusal::Elsewhere(rule) => write!(
                 f,
                 "the application put the socket on another network than {}",

@@ -5,10 +5,12 @@
 //! ones, `localhost`, `.local`, and those of a network without known servers.
 
 use std::ffi::{CStr, c_char, c_int};
+use std::fmt;
 use std::net::IpAddr;
 
 use libc::{addrinfo, hostent, size_t};
-use mif_policy::{Need, Pass, Refusal, RuleId, Verdict};
+use mif_policy::{Need, Origin, Pass, Refusal, Resolvers, RuleId, Unusable, Verdict, Why};
+use mif_resolve::order::Selection;
 use mif_resolve::{Answer, Ask, Failure, Patience, Plan, Way};
 
 use crate::addrinfo as list;
@@ -16,6 +18,7 @@ use crate::guard::unless_panic;
 use crate::hooks::real;
 use crate::hostent::{self as host_entry, HostBuffer, fill};
 use crate::init::{Active, active};
+use crate::learned::Known;
 use crate::log::{Level, Log};
 use crate::sockaddr::is_plausible;
 
@@ -70,12 +73,12 @@ unsafe fn addresses(
         Names::Libc => {
             // SAFETY: the caller's own arguments.
             let code = unsafe { real::getaddrinfo(node, service, hints, res) };
-            if code == 0 && active.policy.asks_names() {
+            if code == 0 && active.policy.learns_addresses() {
                 // SAFETY: libc has just written here.
                 let found = unsafe { *res };
                 // SAFETY: libc has just made this list.
                 let addresses = unsafe { list::addresses(found) };
-                unless_panic((), || remember(active, name, &addresses));
+                unless_panic((), || remember(active, name, &addresses, None));
             }
             Some(code)
         }
@@ -218,7 +221,7 @@ unsafe fn host_by_name(
 /// # Safety
 /// `name` must be null, invalid for every process, or a C string; `host` null or an answer of libc.
 unsafe fn learn(name: *const c_char, host: *const hostent) {
-    let Some(active) = active().filter(|active| active.policy.asks_names()) else {
+    let Some(active) = active().filter(|active| active.policy.learns_addresses()) else {
         return;
     };
     // SAFETY: the caller's contract.
@@ -227,7 +230,7 @@ unsafe fn learn(name: *const c_char, host: *const hostent) {
     {
         // SAFETY: the caller's contract.
         let addresses = unsafe { host_entry::addresses(host) };
-        unless_panic((), || remember(active, name, &addresses));
+        unless_panic((), || remember(active, name, &addresses, None));
     }
 }
 
@@ -268,17 +271,17 @@ enum Names {
 }
 
 fn resolve(active: &Active, call: &str, name: &str, ask: Ask) -> Names {
-    let (policy, host) = (&active.policy, &active.view());
-    let rule = policy.rule_for_name(name);
-    let verdict = policy.choose(rule, Need::Any, host);
-    let families = policy.families;
     if let Some(answer) = from_hosts_file(name, ask) {
-        remember(active, name, &answer.addresses);
+        remember(active, name, &answer.addresses, None);
         return Names::Found(answer);
     }
-    let (servers, search) = configured(active, rule, &verdict);
-    Log::decision(active, call, &name, &verdict);
+    let resolvers = active.policy.resolvers(name, &active.view());
+    let (verdict, servers) = (resolvers.verdict(), resolvers.servers());
+    Log::decision(active, call, &Looked(name, &resolvers), &verdict);
     match verdict {
+        Verdict::Refuse(Refusal::Exhausted(_, Unusable::ForeignName)) => {
+            return Names::Failed(Failure::Fail);
+        }
         Verdict::Refuse(Refusal::Exhausted(..)) => return Names::Failed(Failure::Again),
         Verdict::Refuse(_) => return Names::Failed(Failure::Fail),
         Verdict::Route(_) | Verdict::Pass(_) if servers.is_empty() => {
@@ -297,15 +300,20 @@ fn resolve(active: &Active, call: &str, name: &str, ask: Ask) -> Names {
     let way = |ip: IpAddr| way(active, &verdict, ip);
     let plan = Plan {
         servers,
-        search,
+        search: resolvers.search(),
+        zones: resolvers.zones(),
         way: &way,
-        families,
+        families: active.policy.families,
         ask,
+        selection: Selection {
+            table: resolvers.table(),
+            prefer: resolvers.prefer(),
+        },
         patience: Patience::default(),
     };
     match mif_resolve::lookup(name, &plan) {
         Ok(answer) => {
-            remember(active, name, &answer.addresses);
+            remember(active, name, &answer.addresses, resolvers.origin());
             Names::Found(answer)
         }
         Err(failure) => {
@@ -318,27 +326,17 @@ fn resolve(active: &Active, call: &str, name: &str, ask: Ask) -> Names {
     }
 }
 
-/// The servers and search list for names that `rule` decides: the application's own where the
-/// last rule does, else those of the provisioning domain.
-fn configured<'a>(
-    active: &'a Active,
-    rule: RuleId,
-    verdict: &Verdict<'_>,
-) -> (&'a [std::net::SocketAddr], &'a [Box<str>]) {
-    let policy = &active.policy;
-    let own = (rule == policy.last_rule()).then_some(&policy.dns);
-    let pvd = match verdict {
-        Verdict::Route(route) => Some(&policy.pvd(route.pvd).dns),
-        _ => None,
-    };
-    let both = || own.into_iter().chain(pvd);
-    let servers = both()
-        .map(|dns| &*dns.servers)
-        .find(|servers| !servers.is_empty());
-    let search = both()
-        .map(|dns| &*dns.search)
-        .find(|search| !search.is_empty());
-    (servers.unwrap_or(&[]), search.unwrap_or(&[]))
+/// A name in a line of the log, with the zone that it was chosen by.
+struct Looked<'a>(&'a str, &'a Resolvers<'a>);
+
+impl fmt::Display for Looked<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.0)?;
+        match self.1.first().map(|first| first.why) {
+            Some(Why::Zone(zone)) => write!(f, " (zone {zone})"),
+            _ => Ok(()),
+        }
+    }
 }
 
 /// How an address is reached within the network that was chosen for a look-up.
@@ -361,14 +359,20 @@ fn from_hosts_file(name: &str, ask: Ask) -> Option<Answer> {
     mif_resolve::hosts::lookup(&String::from_utf8_lossy(&text), name, ask)
 }
 
-fn remember(active: &Active, name: &str, addresses: &[IpAddr]) {
-    if active.policy.asks_names() {
-        let rules: Vec<RuleId> = active.policy.rules_naming(name).collect();
-        for &address in addresses {
-            active
-                .learned
-                .remember(mif_socket::canonical(address), &rules);
-        }
+/// Remembers what flows to the addresses found have to be told: the rules that speak of the name,
+/// and where there is a choice of networks, the one whose servers answered.
+fn remember(active: &Active, name: &str, addresses: &[IpAddr], origin: Option<Origin>) {
+    let policy = &active.policy;
+    let origin = origin.filter(|_| policy.has_several_networks());
+    let rules: Vec<RuleId> = policy.rules_naming(name).collect();
+    for &address in addresses {
+        let known = Known {
+            rules: &rules,
+            origin,
+        };
+        active
+            .learned
+            .remember(mif_socket::canonical(address), known);
     }
 }
 

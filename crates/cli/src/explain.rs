@@ -9,8 +9,8 @@ use std::io;
 use std::net::SocketAddr;
 
 use mif_policy::{
-    Choice, Dns, Flow, Interface, Need, Pass, Place, Policy, Protocol, Refusal, Route, RuleId,
-    Unusable, Verdict,
+    Choice, Flow, Interface, Need, Pass, Place, Policy, Protocol, Refusal, Resolver, Route, RuleId,
+    Unusable, Verdict, Why,
 };
 
 use crate::destination::Destination;
@@ -63,16 +63,18 @@ impl<'p> Explainer<'p> {
             destination: to,
             protocol: self.protocol,
             named: &[],
+            origin: None,
         };
         let verdict = self.policy.decide(&flow, &self.host);
         if let Some(rule) = rule_of(&verdict) {
             block.line("rule", &self.rule(rule));
         }
-        self.verdict(block, &verdict, Need::of(to.ip()), "ENETUNREACH");
+        self.decided(block, &verdict, "ENETUNREACH");
+        self.skipped(block, &verdict, Need::of(to.ip()));
         match verdict {
             Verdict::Route(route) => {
                 self.way(block, self.query(to, Some(&route)));
-                block.line("DNS", &self.servers(route.rule, Some(&route)));
+                block.line("DNS", &told(self.servers(&route), Some(&route)));
             }
             Verdict::Pass(Pass::System(_) | Pass::Scoped) => {
                 self.way(block, self.query(to, None));
@@ -102,22 +104,37 @@ impl<'p> Explainer<'p> {
             );
             return;
         }
-        let id = self.policy.rule_for_name(name);
+        let resolvers = self.policy.resolvers(name, &self.host);
+        let (id, verdict) = (resolvers.rule, resolvers.verdict());
         block.line("rule", &self.rule(id));
-        let verdict = self.policy.choose(id, Need::Any, &self.host);
-        self.verdict(block, &verdict, Need::Any, "EAI_AGAIN");
+        self.decided(block, &verdict, "EAI_AGAIN");
+        let chosen = resolvers.first().map(|first| first.why);
+        if let Some(Why::Zone(zone)) = chosen {
+            block.line("zone", &zone.to_string());
+        } else {
+            for &(pvd, why) in &resolvers.passed_over {
+                block.line("skipped", &self.unusable(pvd, why, Need::Any));
+            }
+        }
         match &verdict {
             Verdict::Route(route) => {
-                block.line("DNS", &self.servers(id, Some(route)));
-                for server in self.servers_of(id, Some(route)) {
+                block.line("DNS", &told(resolvers.servers(), Some(route)));
+                for server in resolvers.servers() {
                     self.warn_of_way(block, self.query(*server, Some(route)));
                 }
             }
-            Verdict::Pass(_) => block.line("DNS", &self.servers(id, None)),
+            Verdict::Pass(_) => block.line("DNS", &told(resolvers.servers(), None)),
             Verdict::Refuse(_) => {}
         }
         let flows = self.rule_for_answers(name, port);
-        let mut text = if flows == id {
+        let bound = |first: &&Resolver<'_>| {
+            let origin = resolvers.origin();
+            matches!(first.why, Why::Zone(_))
+                && origin.is_some_and(|origin| self.policy.binds(origin, flows))
+        };
+        let mut text = if let Some(first) = resolvers.first().filter(bound) {
+            format!("by `{}`, where they were looked up", first.route.name)
+        } else if flows == id {
             "by the same rule".to_owned()
         } else {
             format!("by the rule {}", self.rule(flows))
@@ -155,7 +172,7 @@ impl<'p> Explainer<'p> {
             && (rule.ports.is_empty() || rule.ports.iter().any(|range| range.contains(&port)))
     }
 
-    fn verdict(&self, block: &mut Block, verdict: &Verdict<'_>, need: Need, error: &str) {
+    fn decided(&self, block: &mut Block, verdict: &Verdict<'_>, error: &str) {
         match verdict {
             Verdict::Pass(why) => block.line("verdict", pass(*why)),
             Verdict::Refuse(why) => {
@@ -174,6 +191,10 @@ impl<'p> Explainer<'p> {
                 block.line("interface", &interface);
             }
         }
+    }
+
+    /// The entries of the list that were passed over.
+    fn skipped(&self, block: &mut Block, verdict: &Verdict<'_>, need: Need) {
         let Some(rule) = rule_of(verdict) else { return };
         for choice in &self.policy.rule(rule).choices.0 {
             let Choice::Pvd(id) = *choice else { break };
@@ -269,37 +290,14 @@ impl<'p> Explainer<'p> {
         block.line("warning", &text);
     }
 
-    fn servers_of(&self, rule: RuleId, route: Option<&Route<'_>>) -> &[SocketAddr] {
-        self.dns_of(rule, route).map_or(&[], |dns| &dns.servers)
-    }
-
-    fn dns_of(&self, rule: RuleId, route: Option<&Route<'_>>) -> Option<&Dns> {
-        let own = (rule == self.policy.last_rule()).then_some(&self.policy.dns);
-        let pvds = route.map(|route| &self.policy.pvd(route.pvd).dns);
-        own.into_iter()
-            .chain(pvds)
-            .find(|dns| !dns.servers.is_empty())
-    }
-
-    fn servers(&self, rule: RuleId, route: Option<&Route<'_>>) -> String {
-        let servers: Vec<String> = self
-            .servers_of(rule, route)
-            .iter()
-            .map(|server| match server.port() {
-                53 => server.ip().to_string(),
-                _ => server.to_string(),
-            })
-            .collect();
-        match route {
-            _ if !servers.is_empty() => servers.join(", "),
-            Some(route) => {
-                format!(
-                    "libc's resolver, for no server is known for `{}`",
-                    route.name
-                )
-            }
-            None => "libc's resolver".to_owned(),
-        }
+    /// The servers for names that the list of the route's rule decides.
+    fn servers(&self, route: &Route<'_>) -> &[SocketAddr] {
+        let own = (route.rule == self.policy.last_rule()).then_some(&self.policy.dns);
+        let pvd = &self.policy.pvd(route.pvd).dns;
+        let mut servers = own.into_iter().chain([pvd]).map(|dns| &dns.servers);
+        servers
+            .find(|servers| !servers.is_empty())
+            .map_or(&[], |servers| servers)
     }
 
     /// A rule in one line: where it is, and its list.
@@ -336,6 +334,24 @@ impl<'p> Explainer<'p> {
     fn interface_name(&self, index: u32) -> &str {
         let found = self.interfaces.iter().find(|(other, _)| *other == index);
         found.map_or("?", |(_, name)| name)
+    }
+}
+
+fn told(servers: &[SocketAddr], route: Option<&Route<'_>>) -> String {
+    let servers: Vec<String> = servers
+        .iter()
+        .map(|server| match server.port() {
+            53 => server.ip().to_string(),
+            _ => server.to_string(),
+        })
+        .collect();
+    match route {
+        _ if !servers.is_empty() => servers.join(", "),
+        Some(route) => format!(
+            "libc's resolver, for no server is known for `{}`",
+            route.name
+        ),
+        None => "libc's resolver".to_owned(),
     }
 }
 

@@ -36,6 +36,7 @@ pub struct Environment {
 
 /// What [`load`] found.
 #[derive(Debug)]
+#[allow(clippy::large_enum_variant)] // One for each process.
 pub enum Loaded {
     /// A policy.
     Policy {

@@ -8,7 +8,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use crate::model::{Choice, Explicit, Families, Policy, PvdId, Rule, RuleId, Use};
 use crate::verdict::{
-    Bound, Flow, Host, Need, Pass, Refusal, Route, Unusable, Verdict, is_link_scoped,
+    Bound, Flow, Host, Need, Origin, Pass, Refusal, Route, Unusable, Verdict, is_link_scoped,
 };
 
 impl Policy {
@@ -44,7 +44,7 @@ impl Policy {
             return Verdict::Refuse(Refusal::Family);
         }
         let rule = self.rule_for(flow);
-        match self.choose(rule, Need::of(ip), host) {
+        match self.choose_for(flow, rule, host) {
             // A device-bound packet to loopback would be put on the wire.
             Verdict::Route(_) if !self.local && is_local(ip, host) => {
                 Verdict::Refuse(Refusal::LocalForbidden(rule))
@@ -53,10 +53,48 @@ impl Policy {
         }
     }
 
-    /// Whether some rule goes by name, so that addresses of look-ups have to be remembered.
+    /// The network of a flow that `rule` decides.
+    pub(crate) fn choose_for<'p>(
+        &'p self,
+        flow: &Flow<'_>,
+        rule: RuleId,
+        host: &impl Host,
+    ) -> Verdict<'p> {
+        let need = Need::of(flow.destination.ip());
+        match flow.origin {
+            Some(origin) if self.binds(origin, rule) => {
+                match self.route(origin.pvd, rule, need, host) {
+                    Ok(route) => Verdict::Route(route),
+                    Err(why) => Verdict::Refuse(Refusal::Origin(rule, origin.pvd, why)),
+                }
+            }
+            _ => self.choose(rule, need, host),
+        }
+    }
+
+    /// Whether a flow that `rule` decides goes by the domain that its destination was looked up on,
+    /// or not at all: the rule names that domain, or leaves the choice to zones and one chose it.
+    /// What a rule says of other networks is the user's own word, and stands.
     #[must_use]
-    pub fn asks_names(&self) -> bool {
-        self.rules.iter().any(|rule| !rule.names.is_empty())
+    pub fn binds(&self, origin: Origin, rule: RuleId) -> bool {
+        let rule = self.rule(rule);
+        (origin.by_zone && rule.is_general()) || rule.choices.0.contains(&Choice::Pvd(origin.pvd))
+    }
+
+    /// Whether it matters for flows what look-ups told of their destinations.
+    #[must_use]
+    pub fn learns_addresses(&self) -> bool {
+        self.rules.iter().any(|rule| !rule.names.is_empty()) || self.has_several_networks()
+    }
+
+    /// Whether flows of one process may go by different networks, so that it matters where an
+    /// address was looked up.
+    #[must_use]
+    pub fn has_several_networks(&self) -> bool {
+        let mut choices = self.rules.iter().flat_map(|rule| &rule.choices.0);
+        let mut choices = choices.by_ref().filter(|&&choice| choice != Choice::None);
+        let first = choices.next();
+        choices.any(|choice| Some(choice) != first)
     }
 
     /// The first rule that matches a flow.
@@ -70,10 +108,9 @@ impl Policy {
     /// condition at all. Ports and protocols are not known yet and do not count.
     #[must_use]
     pub fn rule_for_name(&self, name: &str) -> RuleId {
-        let found = self.ids().find(|(_, rule)| {
-            rule.names_match(name)
-                || (rule.has_no_destination() && rule.ports.is_empty() && rule.protocol.is_none())
-        });
+        let found = self
+            .ids()
+            .find(|(_, rule)| rule.names_match(name) || rule.is_general());
         found.map_or(self.last_rule(), |(id, _)| id)
     }
 
@@ -212,6 +249,11 @@ impl Rule {
             && (self.has_no_destination()
                 || self.prefixes.iter().any(|prefix| prefix.contains(ip))
                 || (!self.names.is_empty() && flow.named.contains(&id)))
+    }
+
+    /// It has no condition at all.
+    pub(crate) fn is_general(&self) -> bool {
+        self.has_no_destination() && self.ports.is_empty() && self.protocol.is_none()
     }
 
     fn has_no_destination(&self) -> bool {

@@ -54,7 +54,7 @@ impl Policy {
         let names = match self.exempts(flow.destination, host) {
             Some(_) => self.names(rule, host),
             // A flow that is refused has its reason already.
-            None => match self.choose(rule, Need::of(ip), host) {
+            None => match self.choose_for(flow, rule, host) {
                 Verdict::Refuse(_) => return None,
                 verdict => self.names_by(rule, &verdict),
             },

@@ -6,21 +6,25 @@
 //! So every decision can be tested, explained and repeated anywhere.
 #![forbid(unsafe_code)]
 
+mod addrsel;
 mod decide;
 mod fault;
 mod file;
 mod guard;
 mod model;
 mod names;
+mod resolvers;
 mod verdict;
 
+pub use addrsel::{AddressSelection, Prefer, Row};
 pub use fault::{Fault, Faults};
 pub use file::{Input, Options, Text, keys, parse};
 pub use guard::Names;
 pub use model::{
     Choice, Dns, Explicit, Families, Guard, Interface, Place, Policy, Pvd, PvdId, Rule, RuleId, Use,
 };
-pub use names::{InterfaceName, NamePattern, Prefix};
+pub use names::{InterfaceName, NamePattern, Prefix, Zone};
+pub use resolvers::{Resolver, Resolvers, Why};
 pub use verdict::{
-    Bound, Flow, Host, Link, Need, Pass, Protocol, Refusal, Route, Unusable, Verdict,
+    Bound, Flow, Host, Link, Need, Origin, Pass, Protocol, Refusal, Route, Unusable, Verdict,
 };

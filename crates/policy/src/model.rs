@@ -4,7 +4,8 @@ use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::ops::RangeInclusive;
 
-use crate::names::{InterfaceName, NamePattern, Prefix};
+use crate::addrsel::AddressSelection;
+use crate::names::{InterfaceName, NamePattern, Prefix, Zone};
 use crate::verdict::Protocol;
 
 /// Everything one application is to do, checked and ready to be asked.
@@ -28,6 +29,8 @@ pub struct Policy {
     /// The application's own `[dns]` table or `-d`: it stands before the one of the provisioning
     /// domain in look-ups that the last rule decides.
     pub dns: Dns,
+    /// The application's own `[addrsel]`: it stands before that of a provisioning domain.
+    pub addrsel: AddressSelection,
     /// The files that [`Place`]s point into.
     pub files: Vec<Box<str>>,
 }
@@ -46,6 +49,8 @@ pub struct Pvd {
     pub mark: Option<u32>,
     /// What answers its names.
     pub dns: Dns,
+    /// In which order addresses that were looked up on it are tried.
+    pub addrsel: AddressSelection,
 }
 
 /// How the interface of a provisioning domain is known.
@@ -95,6 +100,10 @@ pub struct Dns {
     pub servers: Vec<SocketAddr>,
     /// Suffixes for names with fewer dots than `ndots`.
     pub search: Vec<Box<str>>,
+    /// Names that the servers may be asked; none at all means all.
+    pub zones: Vec<Zone>,
+    /// Names of this domain cannot be taken away by the zones of one that is not trusted.
+    pub trusted: bool,
     /// Which other servers the guard refuses; `None` means "not said here".
     pub guard: Option<Guard>,
 }
@@ -186,6 +195,7 @@ impl Policy {
             local: true,
             families: Families::Any,
             dns: Dns::default(),
+            addrsel: AddressSelection::default(),
             files: Vec::new(),
         }
     }

@@ -1,7 +1,7 @@
 //! The small words of a policy: interface names, prefixes, patterns for domain names.
 
 use std::fmt;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 use std::str::FromStr;
 
 /// The name of a network interface: 1 to 15 bytes, no `/`, no white space (`dev_valid_name` of
@@ -81,6 +81,14 @@ impl Prefix {
         Some(Self { network, length })
     }
 
+    /// The prefix among IPv6's, an IPv4 one as a part of `::ffff:0:0/96`.
+    pub(crate) fn mapped(&self) -> (Ipv6Addr, u8) {
+        match self.network {
+            IpAddr::V4(v4) => (v4.to_ipv6_mapped(), 96 + self.length),
+            IpAddr::V6(v6) => (v6, self.length),
+        }
+    }
+
     /// Whether `address` lies in this prefix. Families never match each other: a caller with a
     /// v4-mapped address hands in the IPv4 one.
     #[must_use]
@@ -149,6 +157,47 @@ impl fmt::Display for NamePattern {
     }
 }
 
+/// A part of the DNS: a domain with all names below it, or `.` for all names. Kept in lower case
+/// without the trailing dot.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Zone(Box<str>);
+
+impl Zone {
+    /// The zone of a domain in lower case without a dot at either end; the empty one holds all.
+    pub(crate) fn new(domain: Box<str>) -> Self {
+        Self(domain)
+    }
+
+    /// Whether `name` (any case, with or without the trailing dot) is of this zone.
+    #[must_use]
+    pub fn holds(&self, name: &str) -> bool {
+        let name = name.strip_suffix('.').unwrap_or(name).as_bytes();
+        let zone = self.0.as_bytes();
+        let Some(head) = name.len().checked_sub(zone.len()) else {
+            return false;
+        };
+        let at_label = head == 0 || zone.is_empty() || name[head - 1] == b'.';
+        at_label && name[head..].eq_ignore_ascii_case(zone)
+    }
+
+    /// Whether it holds all names.
+    #[must_use]
+    pub fn is_all(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Of two zones that hold a name, the longer one is the narrower.
+    pub(crate) fn length(&self) -> usize {
+        self.0.len()
+    }
+}
+
+impl fmt::Display for Zone {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if self.is_all() { "." } else { &self.0 })
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -191,6 +240,19 @@ mod tests {
             assert!(!below.matches(name), "{name}");
         }
         assert!(NamePattern::Exact("who.test".into()).matches("WHO.test."));
+    }
+
+    #[test]
+    fn a_zone_holds_its_domain_and_what_is_below() {
+        let zone = Zone::new("corp.example".into());
+        for name in ["corp.example", "a.b.Corp.EXAMPLE."] {
+            assert!(zone.holds(name), "{name}");
+        }
+        for name in ["xcorp.example", "example", "corp.example.org", "", "."] {
+            assert!(!zone.holds(name), "{name}");
+        }
+        let all = Zone::new("".into());
+        assert!(["a.example", "a", "."].iter().all(|name| all.holds(name)));
     }
 
     #[test]

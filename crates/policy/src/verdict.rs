@@ -48,6 +48,8 @@ pub enum Unusable {
     NoSource,
     /// The policy names source addresses, but none of the flow's family.
     NoSourceOfFamily,
+    /// Its zones exclude the name.
+    ForeignName,
     /// The kernel did not tell.
     Unknown,
 }
@@ -72,6 +74,18 @@ pub struct Flow<'a> {
     pub protocol: Protocol,
     /// The rules with a name that a look-up matched, when the destination came from it.
     pub named: &'a [RuleId],
+    /// Where the destination was looked up, if it was.
+    pub origin: Option<Origin>,
+}
+
+/// The provisioning domain whose servers told an address: there, and perhaps nowhere else, it is
+/// the host that was meant (RFC 7556 5.2.1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Origin {
+    /// The domain.
+    pub pvd: PvdId,
+    /// It was chosen by one of its zones, and need not be in the list of a rule.
+    pub by_zone: bool,
 }
 
 /// What is to happen with a flow, and why.
@@ -124,6 +138,8 @@ pub enum Refusal {
     Chosen(RuleId),
     /// No entry of the rule's list is usable now; the first one's reason.
     Exhausted(RuleId, Unusable),
+    /// The address was looked up on this provisioning domain, which is not usable now.
+    Origin(RuleId, PvdId, Unusable),
     /// The policy's `family` excludes it.
     Family,
     /// `local = false`, and no network leads to loopback.
@@ -204,6 +220,7 @@ impl fmt::Display for Unusable {
             Self::NoAddress => "no address of this family",
             Self::NoSource => "the interface does not have the policy's source address",
             Self::NoSourceOfFamily => "no source address of this family in the policy",
+            Self::ForeignName => "its zones exclude the name",
             Self::Unknown => "state unknown",
         })
     }

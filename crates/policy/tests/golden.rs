@@ -8,7 +8,7 @@ use std::path::Path;
 use std::{env, fs};
 
 use common::{cases, input};
-use mif_policy::{Choice, Dns, Policy, Pvd, Rule, Use, parse};
+use mif_policy::{AddressSelection, Choice, Dns, Policy, Pvd, Row, Rule, Use, parse};
 
 #[test]
 fn good_policies_mean_what_they_say() {
@@ -81,6 +81,9 @@ fn dump(policy: &Policy) -> String {
     )
     .unwrap();
     writeln!(out, "dns{}", dump_dns(&policy.dns)).unwrap();
+    if policy.addrsel != AddressSelection::default() {
+        writeln!(out, "addrsel{}", dump_addrsel(&policy.addrsel)).unwrap();
+    }
     writeln!(out, "files {}", policy.files.join(" ")).unwrap();
     out
 }
@@ -92,6 +95,7 @@ fn dump_pvd(pvd: &Pvd) -> String {
         sources,
         mark,
         dns,
+        addrsel,
     } = pvd;
     let mut out = format!("{name} {interface:?}");
     if !sources.is_empty() {
@@ -102,6 +106,9 @@ fn dump_pvd(pvd: &Pvd) -> String {
     }
     if *dns != Dns::default() {
         write!(out, " dns{}", dump_dns(dns)).unwrap();
+    }
+    if *addrsel != AddressSelection::default() {
+        write!(out, " addrsel{}", dump_addrsel(addrsel)).unwrap();
     }
     out
 }
@@ -146,6 +153,29 @@ fn dump_dns(dns: &Dns) -> String {
     }
     if let Some(guard) = dns.guard {
         write!(out, " guard {guard:?}").unwrap();
+    }
+    for zone in &dns.zones {
+        write!(out, " zone {zone}").unwrap();
+    }
+    if dns.trusted {
+        out.push_str(" trusted");
+    }
+    out
+}
+
+fn dump_addrsel(addrsel: &AddressSelection) -> String {
+    let mut out = String::new();
+    for row in &addrsel.table {
+        let Row {
+            prefix,
+            length,
+            precedence,
+            label,
+        } = row;
+        write!(out, " {prefix}/{length} {precedence} {label}").unwrap();
+    }
+    if let Some(prefer) = addrsel.prefer {
+        write!(out, " prefer {prefer:?}").unwrap();
     }
     out
 }

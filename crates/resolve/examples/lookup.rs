@@ -2,6 +2,7 @@
 //! The difference between two counts is the price of the look-ups without start-up.
 
 use mif_policy::Families;
+use mif_resolve::order::Selection;
 use mif_resolve::{Ask, Patience, Plan, Way, lookup};
 
 fn main() {
@@ -13,9 +14,11 @@ fn main() {
     let plan = Plan {
         servers: &servers,
         search: &[],
+        zones: &[],
         way: &|_| Way::Host,
         families: Families::Any,
         ask: Ask::Both,
+        selection: Selection::default(),
         patience: Patience::default(),
     };
     for name in &names {

@@ -24,9 +24,10 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use hickory_proto::rr::{Name, RecordType};
-use mif_policy::{Families, Route};
+use mif_policy::{Families, Route, Zone};
 
 use crate::exchange::{Exchange, Trouble};
+use crate::order::Selection;
 
 pub use probe::arrange;
 
@@ -37,6 +38,9 @@ pub struct Plan<'a> {
     pub servers: &'a [SocketAddr],
     /// Suffixes for names without a dot, and for others that do not exist as they are.
     pub search: &'a [Box<str>],
+    /// Names that the servers may be asked; none at all means all. What else the search list makes
+    /// of a name is not asked.
+    pub zones: &'a [Zone],
     /// How an address, a server's or an answer's, is reached. Loopback is not asked about: a
     /// device-bound socket would put the datagrams on the wire.
     pub way: &'a Ways<'a>,
@@ -44,6 +48,8 @@ pub struct Plan<'a> {
     pub families: Families,
     /// Which families the application wants.
     pub ask: Ask,
+    /// What the policy says about the order of addresses.
+    pub selection: Selection<'a>,
     /// How long to wait for answers.
     pub patience: Patience,
 }
@@ -135,10 +141,11 @@ pub fn lookup(name: &str, plan: &Plan<'_>) -> Result<Answer, Failure> {
     let exchange = Exchange::new(*plan, kinds);
     let mut verdict = Failure::NoName;
     let as_is_first = search::as_is_first(name);
-    for (tried, candidate) in search::candidates(name, plan.search).enumerate() {
+    let candidates = search::candidates(name, plan.search).filter(|name| may_be_asked(name, plan));
+    for (tried, candidate) in candidates.enumerate() {
         let why = match resolve(candidate, &exchange) {
             Ok(mut answer) => {
-                arrange(&mut answer.addresses, plan.way);
+                arrange(&mut answer.addresses, plan.way, &plan.selection);
                 return Ok(answer);
             }
             Err(Miss::NoName) => Failure::NoName,
@@ -153,6 +160,13 @@ pub fn lookup(name: &str, plan: &Plan<'_>) -> Result<Answer, Failure> {
         }
     }
     Err(verdict)
+}
+
+fn may_be_asked(name: &Name, plan: &Plan<'_>) -> bool {
+    plan.zones.is_empty() || {
+        let name = name.to_ascii();
+        plan.zones.iter().any(|zone| zone.holds(&name))
+    }
 }
 
 /// Why one candidate has no address.

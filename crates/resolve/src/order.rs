@@ -6,6 +6,9 @@
 use std::cmp::Reverse;
 use std::net::{IpAddr, Ipv6Addr};
 
+use mif_policy::Prefer;
+pub use mif_policy::Row;
+
 /// A destination with what is known of the way to it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Candidate {
@@ -44,32 +47,6 @@ impl Candidate {
     }
 }
 
-/// One row of a policy table, RFC 6724 section 2.1.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Row {
-    /// The prefix; IPv4 is in `::ffff:0:0/96`.
-    pub prefix: Ipv6Addr,
-    /// Its length, 0 to 128.
-    pub length: u8,
-    /// The greater, the better.
-    pub precedence: u8,
-    /// Source and destination should have the same.
-    pub label: u8,
-}
-
-impl Row {
-    /// A row.
-    #[must_use]
-    pub const fn new(prefix: Ipv6Addr, length: u8, precedence: u8, label: u8) -> Self {
-        Self {
-            prefix,
-            length,
-            precedence,
-            label,
-        }
-    }
-}
-
 /// The default policy table of RFC 6724 section 2.1.
 pub const DEFAULT_TABLE: [Row; 9] = [
     Row::new(Ipv6Addr::LOCALHOST, 128, 50, 0),
@@ -92,7 +69,31 @@ pub fn sort(candidates: &mut [Candidate]) {
 /// The same by a policy table of the caller's, whose order does not matter: the longest prefix
 /// that matches counts. What no row matches has precedence and label 0.
 pub fn sort_by(candidates: &mut [Candidate], table: &[Row]) {
-    candidates.sort_by_cached_key(|candidate| key(candidate, table));
+    candidates.sort_by_cached_key(|candidate| key(candidate, table, None));
+}
+
+/// What a policy says about the order.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Selection<'a> {
+    /// Rows beside those of the default table; one of the same prefix takes its place.
+    pub table: &'a [Row],
+    /// The family that goes first in place of the precedences, and only there: an address whose
+    /// source does not fit is no better for its family.
+    pub prefer: Option<Prefer>,
+}
+
+impl Selection<'_> {
+    /// Best first, as [`sort`] but for what the policy says.
+    pub fn sort(&self, candidates: &mut [Candidate]) {
+        if self.table.is_empty() {
+            candidates.sort_by_cached_key(|one| key(one, &DEFAULT_TABLE, self.prefer));
+            return;
+        }
+        let replaced = |row: &&Row| !self.table.iter().any(|own| own.is_of_the_prefix_of(row));
+        let defaults = DEFAULT_TABLE.iter().filter(replaced);
+        let table: Vec<Row> = self.table.iter().chain(defaults).copied().collect();
+        candidates.sort_by_cached_key(|candidate| key(candidate, &table, self.prefer));
+    }
 }
 
 /// The rules in order; the smaller is the better in each.
@@ -102,12 +103,13 @@ type Key = (
     bool,
     Reverse<Mobility>,
     bool,
+    bool,
     Reverse<u8>,
     u8,
     Reverse<u32>,
 );
 
-fn key(candidate: &Candidate, table: &[Row]) -> Key {
+fn key(candidate: &Candidate, table: &[Row], prefer: Option<Prefer>) -> Key {
     let destination = mapped(candidate.destination);
     let source = candidate.source.map(mapped);
     let row = row_of(destination, table);
@@ -118,6 +120,7 @@ fn key(candidate: &Candidate, table: &[Row]) -> Key {
         candidate.deprecated,
         Reverse(candidate.mobility),
         source.is_none_or(|source| row_of(source, table).label != row.label),
+        prefer.is_some_and(|family| (family == Prefer::V4) != is_v4(destination)),
         Reverse(row.precedence),
         scope,
         Reverse(source.map_or(0, |source| common_prefix(source, destination))),
@@ -129,6 +132,10 @@ fn mapped(ip: IpAddr) -> Ipv6Addr {
         IpAddr::V4(v4) => v4.to_ipv6_mapped(),
         IpAddr::V6(v6) => v6,
     }
+}
+
+fn is_v4(mapped: Ipv6Addr) -> bool {
+    mapped.to_ipv4_mapped().is_some()
 }
 
 fn row_of(ip: Ipv6Addr, table: &[Row]) -> Row {

@@ -5,19 +5,19 @@ use std::net::{IpAddr, SocketAddr};
 use mif_socket::Kind;
 use rustix::net::getsockname;
 
-use crate::order::{Candidate, sort};
+use crate::order::{Candidate, Selection};
 use crate::{Ways, socket};
 
 /// Puts addresses in the order an application should try them. Each one's source address is
 /// found as glibc does it, by connecting a UDP socket, which sends nothing; `way` says how each
-/// is reached. One address alone costs nothing.
-pub fn arrange(addresses: &mut [IpAddr], way: &Ways<'_>) {
+/// is reached and `selection` what the policy says. One address alone costs nothing.
+pub fn arrange(addresses: &mut [IpAddr], way: &Ways<'_>, selection: &Selection<'_>) {
     if addresses.len() < 2 {
         return;
     }
     let candidate = |&ip: &IpAddr| Candidate::new(ip, source(ip, way));
     let mut candidates: Vec<_> = addresses.iter().map(candidate).collect();
-    sort(&mut candidates);
+    selection.sort(&mut candidates);
     for (address, candidate) in addresses.iter_mut().zip(&candidates) {
         *address = candidate.destination;
     }

@@ -7,6 +7,7 @@ use std::time::Duration;
 use fake::Server;
 use hickory_proto::op::ResponseCode;
 use mif_policy::Families;
+use mif_resolve::order::Selection;
 use mif_resolve::{Ask, Failure, Patience, Plan, Way, lookup};
 
 fn open_descriptors() -> Vec<String> {
@@ -47,9 +48,11 @@ fn nothing_stays_open() {
     let plan = Plan {
         servers: &servers,
         search: &[],
+        zones: &[],
         way: &|_| Way::Host,
         families: Families::Any,
         ask: Ask::Both,
+        selection: Selection::default(),
         patience,
     };
     let before = open_descriptors();

@@ -6,6 +6,7 @@ use std::net::{IpAddr, SocketAddr};
 use fake::{Server, record};
 use hickory_proto::op::ResponseCode;
 use mif_policy::Families;
+use mif_resolve::order::Selection;
 use mif_resolve::{Answer, Ask, Failure, Patience, Plan, Way, lookup};
 
 const ZONE: &[&str] = &[
@@ -30,9 +31,11 @@ fn plan<'a>(servers: &'a [SocketAddr], search: &'a [Box<str>]) -> Plan<'a> {
     Plan {
         servers,
         search,
+        zones: &[],
         way: &|_| Way::Closed,
         families: Families::Any,
         ask: Ask::Both,
+        selection: Selection::default(),
         patience,
     }
 }

@@ -2,7 +2,8 @@
 
 use std::net::IpAddr;
 
-use mif_resolve::order::{Candidate, DEFAULT_TABLE, Mobility, Row, sort, sort_by};
+use mif_policy::Prefer;
+use mif_resolve::order::{Candidate, DEFAULT_TABLE, Mobility, Row, Selection, sort, sort_by};
 
 const EXAMPLES: &str = include_str!("rfc6724.txt");
 
@@ -106,4 +107,42 @@ fn the_longest_prefix_ends_before_the_interface_identifier() {
         ("2001:db8::2", "2001:db8::1"),
     ];
     assert_eq!(sorted(&pairs), pairs.map(|(to, _)| to));
+}
+
+#[test]
+fn a_policy_has_the_last_word_on_precedences_only() {
+    let order = |selection: Selection<'_>, pairs: &[(&str, &str)]| -> Vec<String> {
+        let address = |text: &str| text.parse::<IpAddr>().unwrap();
+        let candidate =
+            |&(to, from): &(&str, &str)| Candidate::new(address(to), Some(address(from)));
+        let mut candidates: Vec<_> = pairs.iter().map(candidate).collect();
+        selection.sort(&mut candidates);
+        let told = candidates
+            .iter()
+            .map(|candidate| candidate.destination.to_string());
+        told.collect()
+    };
+    let by = |prefer, table| Selection { table, prefer };
+    let (v4, v6) = (("192.0.2.1", "192.0.2.9"), ("2001:db8::1", "2001:db8::9"));
+    let ula = ("fd00::1", "fd00::9");
+    for (prefer, first) in [
+        (None, v6.0),
+        (Some(Prefer::V6), v6.0),
+        (Some(Prefer::V4), v4.0),
+    ] {
+        assert_eq!(order(by(prefer, &[]), &[v4, v6])[0], first, "{prefer:?}");
+    }
+    // By default IPv4 stands before unique local addresses.
+    for (prefer, first) in [(None, v4.0), (Some(Prefer::V6), ula.0)] {
+        assert_eq!(order(by(prefer, &[]), &[ula, v4])[0], first, "{prefer:?}");
+    }
+    // A source of another label is no better for its family.
+    let foreign = ("2001:db8::1", "fd00::9");
+    assert_eq!(order(by(Some(Prefer::V6), &[]), &[foreign, v4])[0], v4.0);
+
+    let mapped = |text: &str| text.parse().unwrap();
+    let rows = [Row::new(mapped("::ffff:0:0"), 96, 50, 4)];
+    assert_eq!(order(by(None, &rows), &[v6, v4, ula]), [v4.0, v6.0, ula.0]);
+    let rows = [Row::new(mapped("fd00::"), 8, 45, 13)];
+    assert_eq!(order(by(None, &rows), &[v6, v4, ula]), [ula.0, v6.0, v4.0]);
 }

@@ -9,6 +9,7 @@ use fake::{Asked, Server, record};
 use hickory_proto::op::ResponseCode;
 use hickory_proto::rr::{Name, RecordType};
 use mif_policy::{Families, Interface, PvdId, Route, RuleId};
+use mif_resolve::order::Selection;
 use mif_resolve::{Ask, Failure, Patience, Plan, Way, lookup};
 
 const ZONE: &[&str] = &["who.test. A 192.0.2.1", "who.test. AAAA 2001:db8::1"];
@@ -25,9 +26,11 @@ fn plan(servers: &[SocketAddr]) -> Plan<'_> {
     Plan {
         servers,
         search: &[],
+        zones: &[],
         way: &|_| Way::Closed,
         families: Families::Any,
         ask: Ask::Both,
+        selection: Selection::default(),
         patience,
     }
 }

@@ -35,6 +35,7 @@ interface = \"wan1\"
 source = \"10.2.0.22\"
 [pvd.work.dns]
 servers = [\"10.2.0.1\", \"10.2.0.1:5353\"]
+zones = \"work.test\"
 ";
 
 /// Runs a script on that host; what it prints, with indexes of interfaces as `N`.
@@ -194,7 +195,7 @@ program: SH
 #[test]
 fn names_are_explained_by_look_up_and_flow() {
     let prefix = Prefix::new("explain-names");
-    let typed = "MIF_POLICY=app.toml mif explain default a.corp.test who.test:22 localhost && \
+    let typed = "MIF_POLICY=app.toml mif explain default a.corp.test who.test:22 git.work.test localhost && \
         MIF_INTERFACE=wan1 MIF_DNS=10.2.0.1,192.0.2.53 mif explain default who.test && \
         MIF_INTERFACE=vpn0 mif explain default 2001:db8:9::1 198.51.100.66 && \
         ip link set vpn0 down && MIF_INTERFACE=vpn0 mif explain default who.test";
@@ -218,6 +219,15 @@ who.test, port 22, tcp
   DNS        libc's resolver, for no server is known for `wan1`
   flows      to the addresses found go by the same rule, unless an address lies in a prefix of \
         app.toml:2, app.toml:5
+
+git.work.test, port 443, tcp
+  rule       app.toml:1 (use wan1, system)
+  verdict    by `work`
+  interface  wan1 (index N)
+  zone       work.test
+  DNS        10.2.0.1, 10.2.0.1:5353
+  flows      to the addresses found go by `work`, where they were looked up, unless an address \
+        lies in a prefix of app.toml:2
 
 localhost, port 443, tcp
   look-up    by libc, as without mif: this name means loopback (RFC 6761)

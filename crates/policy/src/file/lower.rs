@@ -6,6 +6,7 @@ use std::net::IpAddr;
 use super::read::{At, Placed, Report};
 use super::spelling::did_you_mean;
 use super::{Input, words, written};
+use crate::addrsel::AddressSelection;
 use crate::fault::{Wrong, quoted};
 use crate::model::{
     Choice, Dns, Explicit, Families, Interface, Place, Policy, Pvd, PvdId, Rule, Use,
@@ -75,6 +76,7 @@ pub(super) fn lower(
         local: app.local.unwrap_or(true),
         families: app.family.unwrap_or(Families::Any),
         dns,
+        addrsel: app.addrsel.clone(),
         files: input
             .pvds
             .iter()
@@ -183,6 +185,7 @@ impl Lowering<'_, '_> {
                 sources: written.sources.clone(),
                 mark: written.mark,
                 dns: written.dns.clone(),
+                addrsel: written.addrsel.clone(),
             },
             None => self.implicit(name)?,
         };
@@ -200,6 +203,7 @@ impl Lowering<'_, '_> {
                 sources: Vec::new(),
                 mark: None,
                 dns: Dns::default(),
+                addrsel: AddressSelection::default(),
             }),
             Err(_) if !self.names.complete => None,
             Err(why) => {
@@ -225,6 +229,7 @@ impl Lowering<'_, '_> {
             sources: sources.to_vec(),
             mark: None,
             dns: Dns::default(),
+            addrsel: AddressSelection::default(),
         };
         Use(self.add(pvd, SOURCE).map(Choice::Pvd).into_iter().collect())
     }

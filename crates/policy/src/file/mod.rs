@@ -4,6 +4,8 @@
 //! what is meant, and `lower` alone makes the second from the first. No file is opened here, and
 //! nothing is guessed: what cannot be understood is a fault, and all faults are told at once.
 
+mod addrsel;
+mod dns;
 mod lower;
 mod read;
 mod spelling;

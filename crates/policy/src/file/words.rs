@@ -1,11 +1,11 @@
 //! The words that values are made of: addresses, prefixes, domain names, ports, DNS servers. One
 //! function a word, from text to value, with what is wrong and what would be right.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::ops::RangeInclusive;
 
 use crate::fault::{Wrong, quoted};
-use crate::names::{NamePattern, Prefix};
+use crate::names::{NamePattern, Prefix, Zone};
 
 /// `private`: RFC 1918, RFC 4193, and the link-local prefixes of RFC 3927 and RFC 4291.
 const PRIVATE: [(&str, u8); 6] = [
@@ -138,6 +138,41 @@ pub(super) fn server(word: &str) -> Result<SocketAddr, Wrong> {
 /// A suffix of a search list.
 pub(super) fn suffix(word: &str) -> Result<Box<str>, Wrong> {
     domain(word, word)
+}
+
+/// A part of the DNS, by its topmost name.
+pub(super) fn zone(word: &str) -> Result<Zone, Wrong> {
+    if word == "." {
+        return Ok(Zone::new("".into()));
+    }
+    if let Some(domain) = word.strip_prefix("*.") {
+        let right = format!("`{domain}`, which holds all names below it too");
+        return Err(wrong(word, "is not a zone", &right));
+    }
+    domain(word, word).map(Zone::new)
+}
+
+/// A prefix of an address selection table, in which IPv4 is `::ffff:0:0/96` (RFC 6724 2.1).
+pub(super) fn table_prefix(word: &str) -> Result<(Ipv6Addr, u8), Wrong> {
+    let right = "a prefix such as 2001:db8::/32 or 0.0.0.0/0";
+    let Some((network, length)) = word.split_once('/') else {
+        return Err(wrong(word, "is not a prefix", right));
+    };
+    let prefix = match network.parse::<IpAddr>() {
+        // The RFC's own notation, which is wrong where packets are meant.
+        Ok(IpAddr::V6(v6)) if v6.to_ipv4_mapped().is_some() => {
+            let shorter = length
+                .parse::<u8>()
+                .ok()
+                .and_then(|all| all.checked_sub(96));
+            let Some((v4, length)) = v6.to_ipv4_mapped().zip(shorter) else {
+                return Err(wrong(word, "is not a prefix", "a length from 96 to 128"));
+            };
+            prefix(word, &v4.to_string(), &length.to_string())?
+        }
+        _ => prefix(word, network, length)?,
+    };
+    Ok(prefix.mapped())
 }
 
 /// `LOW-HIGH`.

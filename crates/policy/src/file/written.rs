@@ -9,8 +9,10 @@ use toml::de::DeTable;
 
 use super::read::{At, Placed, Report, Table, Value};
 use super::words::{self, Destination};
+use super::{addrsel, dns};
+use crate::addrsel::AddressSelection;
 use crate::fault::{Wrong, quoted};
-use crate::model::{Dns, Explicit, Families, Guard};
+use crate::model::{Dns, Explicit, Families};
 use crate::names::{InterfaceName, NamePattern, Prefix};
 use crate::verdict::Protocol;
 
@@ -35,6 +37,8 @@ pub(super) struct App {
     pub(super) family: Option<Families>,
     /// `[dns]`
     pub(super) dns: Dns,
+    /// `[addrsel]`
+    pub(super) addrsel: AddressSelection,
     /// `[[rule]]`
     pub(super) rules: Vec<Rule>,
     /// `[pvd.NAME]`
@@ -52,6 +56,8 @@ pub(super) struct Pvd {
     pub(super) mark: Option<u32>,
     /// `[pvd.NAME.dns]`
     pub(super) dns: Dns,
+    /// `[pvd.NAME.addrsel]`
+    pub(super) addrsel: AddressSelection,
 }
 
 /// A `[[rule]]` table.
@@ -75,6 +81,9 @@ enum Section {
     App,
     Rule,
     Dns,
+    PvdDns,
+    AddressSelection,
+    Row,
     Pvd,
     Host,
 }
@@ -87,7 +96,9 @@ pub fn keys() -> Vec<String> {
         (Section::App, ""),
         (Section::Rule, "rule."),
         (Section::Dns, "dns."),
+        (Section::AddressSelection, "addrsel."),
         (Section::Pvd, "pvd.NAME."),
+        (Section::PvdDns, "pvd.NAME.dns."),
     ];
     let paths = sections.iter().flat_map(|&(section, prefix)| {
         section
@@ -135,7 +146,8 @@ fn read_app(table: &mut Table<'_>, report: &mut Report<'_>) -> App {
             ];
             value.one_of(&words, report)
         }),
-        dns: dns(table.take("dns"), report),
+        dns: dns::of_app(table.take("dns"), report),
+        addrsel: addrsel::read(table.take("addrsel"), report),
         rules: rules(table.take("rule"), report),
         pvds: read_pvds(table, report),
     }
@@ -233,7 +245,8 @@ fn read_pvd(table: &mut Table<'_>, name: Box<str>, report: &mut Report<'_>) -> P
         }),
         sources: list(table.take("source"), "an address", words::source, report),
         mark: table.take("mark").and_then(|value| mark(value, report)),
-        dns: dns(table.take("dns"), report),
+        dns: dns::of_pvd(table.take("dns"), report),
+        addrsel: addrsel::read(table.take("addrsel"), report),
     }
 }
 
@@ -248,40 +261,6 @@ fn mark(value: Value<'_>, report: &mut Report<'_>) -> Option<u32> {
         None => value.mistyped(expected, report),
     }
     None
-}
-
-fn dns(value: Option<Value<'_>>, report: &mut Report<'_>) -> Dns {
-    let Some(mut table) = value.and_then(|value| value.into_table("[dns]", report)) else {
-        return Dns::default();
-    };
-    let dns = read_dns(&mut table, report);
-    finish(table, report);
-    dns
-}
-
-fn read_dns(table: &mut Table<'_>, report: &mut Report<'_>) -> Dns {
-    let servers = list(
-        table.take("servers"),
-        "a DNS server's address",
-        words::server,
-        report,
-    );
-    let search = list(table.take("search"), "a domain name", words::suffix, report);
-    let guard = table.take("guard").and_then(|value| {
-        let words = [
-            ("host", Guard::Host),
-            ("strict", Guard::Strict),
-            ("off", Guard::Off),
-        ];
-        value.one_of(&words, report)
-    });
-    table.take_later("zones", report);
-    table.take_later("trusted", report);
-    Dns {
-        servers,
-        search,
-        guard,
-    }
 }
 
 fn names(value: Value<'_>, report: &mut Report<'_>) -> Placed<Names> {
@@ -299,7 +278,7 @@ fn names(value: Value<'_>, report: &mut Report<'_>) -> Placed<Names> {
 }
 
 /// A word or a list of words.
-fn list<T>(
+pub(super) fn list<T>(
     value: Option<Value<'_>>,
     expected: &str,
     read: fn(&str) -> Result<T, Wrong>,
@@ -325,35 +304,56 @@ fn elements<'t>(
 }
 
 impl Section {
-    const ALL: [Self; 5] = [Self::App, Self::Rule, Self::Dns, Self::Pvd, Self::Host];
+    const ALL: [Self; 8] = [
+        Self::App,
+        Self::Rule,
+        Self::Dns,
+        Self::PvdDns,
+        Self::AddressSelection,
+        Self::Row,
+        Self::Pvd,
+        Self::Host,
+    ];
 
     /// Where its keys stand.
     fn place(self) -> &'static str {
         match self {
             Self::App => "an application's file, before every table",
             Self::Rule => "[[rule]]",
-            Self::Dns => "[dns]",
+            Self::Dns => dns::PLACE,
+            Self::PvdDns => dns::PLACE_OF_PVD,
+            Self::AddressSelection => addrsel::PLACE,
+            Self::Row => addrsel::PLACE_OF_ROW,
             Self::Pvd => "[pvd.NAME]",
             Self::Host => "pvds.toml",
         }
     }
 
+    /// The keys that are a table's own; what `PvdDns` shares with `Dns` is `Dns`'s.
     fn keys(self) -> Vec<&'static str> {
         let mut table = Table::empty(self.place());
         let report = &mut Report::new(Vec::new());
         match self {
             Self::App => drop(read_app(&mut table, report)),
             Self::Rule => drop(read_rule(&mut table, At::Option(""), report)),
-            Self::Dns => drop(read_dns(&mut table, report)),
+            Self::Dns => drop(dns::read_app(&mut table, report)),
+            Self::PvdDns => drop(dns::read_pvd(&mut table, report)),
+            Self::AddressSelection => drop(addrsel::read_table(&mut table, report)),
+            Self::Row => drop(addrsel::read_row(&mut table, report)),
             Self::Pvd => drop(read_pvd(&mut table, Box::default(), report)),
             Self::Host => drop(read_pvds(&mut table, report)),
         }
-        table.known().to_vec()
+        let shared = match self {
+            Self::PvdDns => Self::Dns.keys(),
+            _ => Vec::new(),
+        };
+        let known = table.known().iter().copied();
+        known.filter(|key| !shared.contains(key)).collect()
     }
 }
 
 /// Notes the unknown keys of a table that has been read.
-fn finish(table: Table<'_>, report: &mut Report<'_>) {
+pub(super) fn finish(table: Table<'_>, report: &mut Report<'_>) {
     table.finish(report, |key| {
         let other = Section::ALL
             .into_iter()

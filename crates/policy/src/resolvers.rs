@@ -1,0 +1,293 @@
+//! Which network's servers are asked for a name (RFC 6731, RFC 7556 5.2.1).
+//!
+//! A rule by name binds the name to its list. Otherwise the narrowest zone wins among the usable
+//! domains that the rules name, and without one the list of the rule decides, usually `use`. What
+//! trust does to that is the table of RFC 6731 section 4.1, where `use` is the order of default
+//! servers. Answers of several domains are never mixed: the first is asked, and those behind it
+//! are who would be if it were not usable. docs/policy.md has the same in the user's words.
+
+use std::net::SocketAddr;
+
+use crate::addrsel::{AddressSelection, Prefer, Row};
+use crate::model::{Choice, Dns, Policy, PvdId, RuleId};
+use crate::names::Zone;
+use crate::verdict::{Host, Need, Origin, Pass, Refusal, Route, Unusable, Verdict};
+
+/// Who may be asked for a name, the first first.
+#[derive(Debug)]
+pub struct Resolvers<'p> {
+    /// The rule that decides on the look-up.
+    pub rule: RuleId,
+    /// The usable domains that may be asked.
+    pub domains: Vec<Resolver<'p>>,
+    /// The entries of the rule's list that are passed over.
+    pub passed_over: Vec<(PvdId, Unusable)>,
+    /// What holds where there is none: `system`, or a refusal.
+    pub end: Verdict<'p>,
+    /// The application's own `[dns]`, if it counts here.
+    own: &'p Dns,
+    policy: &'p Policy,
+}
+
+/// A provisioning domain that may be asked, and what for.
+#[derive(Clone, Copy, Debug)]
+pub struct Resolver<'p> {
+    /// The domain, ready to be put on a socket.
+    pub route: Route<'p>,
+    /// Why it is asked.
+    pub why: Why<'p>,
+    /// Its servers, in the order they are asked; none where they are not known.
+    pub servers: &'p [SocketAddr],
+    /// Its search list.
+    pub search: &'p [Box<str>],
+    /// Names that the servers may be asked; none at all means all.
+    pub zones: &'p [Zone],
+    trusted: bool,
+}
+
+/// Why a domain is asked for a name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Why<'p> {
+    /// A rule binds the name.
+    Name,
+    /// This zone of the domain holds the name.
+    Zone(&'p Zone),
+    /// It is in the list of the rule.
+    List,
+}
+
+impl Policy {
+    /// Who may be asked for `name`, as the application wrote it.
+    #[must_use]
+    pub fn resolvers<'p>(&'p self, name: &str, host: &impl Host) -> Resolvers<'p> {
+        static NOTHING: Dns = Dns {
+            servers: Vec::new(),
+            search: Vec::new(),
+            guard: None,
+            zones: Vec::new(),
+            trusted: false,
+        };
+        let rule = self.rule_for_name(name);
+        let own = if rule == self.last_rule() {
+            &self.dns
+        } else {
+            &NOTHING
+        };
+        let mut found = Resolvers {
+            rule,
+            domains: Vec::new(),
+            passed_over: Vec::new(),
+            end: Verdict::Refuse(Refusal::Exhausted(rule, Unusable::Unknown)),
+            own,
+            policy: self,
+        };
+        let host_name = Asked {
+            name,
+            by_search: !name.contains('.'),
+        };
+        found.add_list(&host_name, host);
+        let is_general = self.rule(rule).is_general();
+        // Zones open nothing that the rule closes.
+        if is_general && self.rule(rule).choices.0.first() != Some(&Choice::None) {
+            found.add_zones(name, host);
+            found.order();
+        }
+        if found.domains.is_empty()
+            && matches!(found.end, Verdict::Refuse(Refusal::Exhausted(..)))
+            && !host_name.by_search
+        {
+            // A name with dots that nobody may be asked as it is may be the beginning of one.
+            found.passed_over.clear();
+            let by_search = true;
+            found.add_list(&Asked { name, by_search }, host);
+        }
+        found
+    }
+}
+
+impl<'p> Resolvers<'p> {
+    /// The domain that is asked.
+    #[must_use]
+    pub fn first(&self) -> Option<&Resolver<'p>> {
+        self.domains.first()
+    }
+
+    /// The verdict on the look-up.
+    #[must_use]
+    pub fn verdict(&self) -> Verdict<'p> {
+        self.first()
+            .map_or(self.end, |first| Verdict::Route(first.route))
+    }
+
+    /// The servers to ask; none where they are not known.
+    #[must_use]
+    pub fn servers(&self) -> &'p [SocketAddr] {
+        self.first()
+            .map_or(&self.own.servers, |first| first.servers)
+    }
+
+    /// The search list.
+    #[must_use]
+    pub fn search(&self) -> &'p [Box<str>] {
+        self.first().map_or(&self.own.search, |first| first.search)
+    }
+
+    /// Names that the servers may be asked; none at all means all.
+    #[must_use]
+    pub fn zones(&self) -> &'p [Zone] {
+        self.first().map_or(&[], |first| first.zones)
+    }
+
+    /// Rows of the address selection table: the application's, else the domain's.
+    #[must_use]
+    pub fn table(&self) -> &'p [Row] {
+        let mut said = self.selections().map(|said| &said.table[..]);
+        said.find(|table| !table.is_empty()).unwrap_or(&[])
+    }
+
+    /// The family whose addresses come first: the application's word, else the domain's.
+    #[must_use]
+    pub fn prefer(&self) -> Option<Prefer> {
+        self.selections().find_map(|said| said.prefer)
+    }
+
+    fn selections(&self) -> impl Iterator<Item = &'p AddressSelection> {
+        let first = self.first().map(|first| first.route.pvd);
+        let pvd = first.map(|pvd| &self.policy.pvd(pvd).addrsel);
+        [&self.policy.addrsel].into_iter().chain(pvd)
+    }
+
+    /// What flows to the addresses found are bound to.
+    #[must_use]
+    pub fn origin(&self) -> Option<Origin> {
+        self.first().map(|first| Origin {
+            pvd: first.route.pvd,
+            by_zone: matches!(first.why, Why::Zone(_)),
+        })
+    }
+
+    /// The usable domains of the rule's list that may be asked, and what is at its end.
+    fn add_list(&mut self, asked: &Asked<'_>, host: &impl Host) {
+        let policy = self.policy;
+        for choice in &policy.rule(self.rule).choices.0 {
+            let id = match *choice {
+                Choice::System => {
+                    self.end = Verdict::Pass(Pass::System(self.rule));
+                    return;
+                }
+                Choice::None => {
+                    self.end = Verdict::Refuse(Refusal::Chosen(self.rule));
+                    return;
+                }
+                Choice::Pvd(id) => id,
+            };
+            let found = policy
+                .route(id, self.rule, Need::Any, host)
+                .and_then(|route| self.of_list(asked, route));
+            match found {
+                Ok(resolver) => self.domains.push(resolver),
+                Err(why) => self.passed_over.push((id, why)),
+            }
+        }
+        let first = self.passed_over.first();
+        let why = first.map_or(Unusable::Unknown, |&(_, why)| why);
+        self.end = Verdict::Refuse(Refusal::Exhausted(self.rule, why));
+    }
+
+    fn of_list(&self, asked: &Asked<'_>, route: Route<'p>) -> Result<Resolver<'p>, Unusable> {
+        let dns = &self.policy.pvd(route.pvd).dns;
+        let replaced = !self.own.servers.is_empty();
+        let search = match &self.own.search[..] {
+            [] => &dns.search[..],
+            own => own,
+        };
+        // Servers of the application's own are not what the zones speak of.
+        let zones = if replaced { &[] } else { &dns.zones[..] };
+        if !asked.is_of(zones, search) {
+            return Err(Unusable::ForeignName);
+        }
+        let is_general = self.policy.rule(self.rule).is_general();
+        Ok(Resolver {
+            route,
+            why: match narrowest(zones, asked.name) {
+                _ if !is_general => Why::Name,
+                Some(zone) => Why::Zone(zone),
+                None => Why::List,
+            },
+            servers: if replaced {
+                &self.own.servers
+            } else {
+                &dns.servers
+            },
+            search,
+            zones,
+            trusted: dns.trusted,
+        })
+    }
+
+    /// The usable domains of other rules, with a zone that holds the name and servers to ask.
+    fn add_zones(&mut self, name: &str, host: &impl Host) {
+        let policy = self.policy;
+        let listed = &policy.rule(self.rule).choices.0;
+        let mut seen: Vec<PvdId> = Vec::new();
+        for choice in policy.rules.iter().flat_map(|rule| &rule.choices.0) {
+            let Choice::Pvd(id) = *choice else { continue };
+            let dns = &policy.pvd(id).dns;
+            let Some(zone) = narrowest(&dns.zones, name) else {
+                continue;
+            };
+            if listed.contains(choice) || seen.contains(&id) || dns.servers.is_empty() {
+                continue;
+            }
+            seen.push(id);
+            if let Ok(route) = policy.route(id, self.rule, Need::Any, host) {
+                self.domains.push(Resolver {
+                    route,
+                    why: Why::Zone(zone),
+                    servers: &dns.servers,
+                    search: &dns.search,
+                    zones: &dns.zones,
+                    trusted: dns.trusted,
+                });
+            }
+        }
+    }
+
+    /// Zones before the list, the narrowest first; but no zone of a domain that is not trusted
+    /// takes a name from a trusted one that would be asked by the list.
+    fn order(&mut self) {
+        let first = self.domains.first();
+        let shield = first.filter(|first| first.trusted && first.why == Why::List);
+        let shield = shield.map(|first| first.route.pvd);
+        self.domains.sort_by_key(|resolver| match resolver.why {
+            Why::Zone(zone) if resolver.trusted => (0, usize::MAX - zone.length()),
+            Why::List if Some(resolver.route.pvd) == shield => (1, 0),
+            Why::Zone(zone) => (2, usize::MAX - zone.length()),
+            Why::Name | Why::List => (3, 0),
+        });
+    }
+}
+
+/// A name as the application wrote it.
+struct Asked<'n> {
+    name: &'n str,
+    /// What counts is what the search list makes of it.
+    by_search: bool,
+}
+
+impl Asked<'_> {
+    fn is_of(&self, zones: &[Zone], search: &[Box<str>]) -> bool {
+        let holds = |name: &str| zones.iter().any(|zone| zone.holds(name));
+        let below = |suffix| holds(&format!("{}.{suffix}", self.name));
+        let by_search = self.by_search && !self.name.ends_with('.');
+        zones.is_empty() || holds(self.name) || (by_search && search.iter().any(below))
+    }
+}
+
+/// The longest of the zones that hold the name, `.` not counted.
+fn narrowest<'z>(zones: &'z [Zone], name: &str) -> Option<&'z Zone> {
+    let holding = zones
+        .iter()
+        .filter(|zone| !zone.is_all() && zone.holds(name));
+    holding.max_by_key(|zone| zone.length())
+}
