@@ -183,6 +183,8 @@ names() {
     done
     printf '%s\n' '203.0.113.30 host.corp.test' '2001:db8:ff::30 host.corp.test' \
         '203.0.113.40 other.test' '2001:db8:ff::40 other.test'
+    # One address that two providers know by different names.
+    echo "203.0.113.40 shared-${1#r}.test"
     # More than 512 bytes of answers, and more than the EDNS sizes that clients offer.
     seq --format='198.18.0.%g big.test' 40
     seq --format='198.18.1.%g huge.test' 120
