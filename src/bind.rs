@@ -10,7 +10,8 @@ use mif_policy::{Bound, Explicit, Pass, Refusal, Route, Verdict};
 use mif_socket::Kind;
 use rustix::io::Errno;
 
-use crate::connect::{Target, borrow, fail};
+use crate::connect::{borrow, fail};
+use crate::connection::Target;
 use crate::flags;
 use crate::guard::unless_panic;
 use crate::hooks::real;

@@ -1,26 +1,15 @@
 //! `connect`, and the same decision for the calls that connect by themselves.
 
 use std::ffi::c_int;
-use std::fmt;
-use std::net::{IpAddr, SocketAddr};
 use std::os::fd::BorrowedFd;
 
 use libc::{sockaddr, socklen_t};
-use mif_host::View;
-use mif_policy::{
-    Bound, Explicit, Flow, Pass, Protocol, Refusal, Route, RuleId, Unusable, Verdict,
-};
-use mif_socket::{Fault, Kind};
 use rustix::io::Errno;
-use rustix::net::SocketType;
 
-use crate::bind;
-use crate::flags;
-use crate::guard::unless_panic;
 use crate::hooks::real;
-use crate::init::{Active, active};
-use crate::log::Log;
-use crate::sockaddr::{self as address, Given};
+use crate::init::active;
+use crate::sockaddr as address;
+use crate::{bind, connection, flags};
 
 /// # Safety
 /// As connect(2).
@@ -30,11 +19,8 @@ pub(crate) unsafe fn connect(fd: c_int, addr: *const sockaddr, len: socklen_t) -
         Ok(()) => {
             // SAFETY: the caller's own arguments.
             let done = unsafe { real::connect(fd, addr, len) };
-            // SAFETY: as above; the kernel has just read it.
-            if done == 0 && flags::any(flags::DEVICE) && unsafe { address::is_none(addr, len) } {
-                bind::listen_again(fd);
-            }
-            done
+            // SAFETY: the caller's own arguments.
+            unsafe { keep_listener(done, fd, addr, len) }
         }
         Err(errno) => fail(errno),
     }
@@ -45,10 +31,27 @@ pub(crate) unsafe fn connect(fd: c_int, addr: *const sockaddr, len: socklen_t) -
 pub(crate) unsafe fn alias(fd: c_int, addr: *const sockaddr, len: socklen_t) -> c_int {
     // SAFETY: the caller vouches for `len` bytes at `addr`, as for connect(2).
     match unsafe { prepare("connect", fd, addr, len) } {
-        // SAFETY: the caller's own arguments.
-        Ok(()) => unsafe { real::__connect(fd, addr, len) },
+        Ok(()) => {
+            // SAFETY: the caller's own arguments.
+            let done = unsafe { real::__connect(fd, addr, len) };
+            // SAFETY: the caller's own arguments.
+            unsafe { keep_listener(done, fd, addr, len) }
+        }
         Err(errno) => fail(errno),
     }
+}
+
+/// Puts a datagram listener back on its network after a connect that dissolved its association,
+/// and with it the device that mif had pinned it to.
+///
+/// # Safety
+/// `addr` as for connect(2).
+unsafe fn keep_listener(done: c_int, fd: c_int, addr: *const sockaddr, len: socklen_t) -> c_int {
+    // SAFETY: the caller's contract.
+    if done == 0 && flags::any(flags::DEVICE) && unsafe { address::is_none(addr, len) } {
+        bind::listen_again(fd);
+    }
+    done
 }
 
 /// Puts a socket on its network before it connects to `addr`; an error refuses the call.
@@ -68,44 +71,9 @@ pub(crate) unsafe fn prepare(
         // SAFETY: the caller's contract.
         && let Some(given) = unsafe { address::read(addr, len) }
     {
-        return steer(active, call, fd, given);
+        return connection::steer(active, call, fd, given);
     }
     Ok(())
-}
-
-#[inline(never)]
-fn steer(
-    active: &'static Active,
-    call: &'static str,
-    fd: c_int,
-    given: Given,
-) -> Result<(), Errno> {
-    let Some(fd) = borrow(fd) else { return Ok(()) };
-    unless_panic(Err(Errno::NETUNREACH), || {
-        let host = active.view();
-        let connection = Connection {
-            active,
-            host,
-            call,
-            fd,
-            given,
-        };
-        match connection.steer() {
-            // The interface is another one than a moment ago: ask the kernel again, once.
-            Err(Steering::Stale(_)) => {
-                active.host.forget();
-                connection.steer()
-            }
-            result => result,
-        }
-        .map_err(|why| {
-            if let Steering::Stale(rule) = why {
-                connection.refuse(Refusal::Exhausted(rule, Unusable::Missing));
-            }
-            // With this errno happy-eyeballs go on with the next address; EPERM would abort.
-            Errno::NETUNREACH
-        })
-    })
 }
 
 /// Fails a call with errno, as libc does.
@@ -122,269 +90,4 @@ pub(crate) fn borrow(fd: c_int) -> Option<BorrowedFd<'static>> {
     // SAFETY: the number is used in system calls during this call only, and one that is not open
     // is answered with EBADF.
     (fd >= 0).then(|| unsafe { BorrowedFd::borrow_raw(fd) })
-}
-
-/// Why a socket was not put on its network.
-enum Steering {
-    /// The verdict, or the kernel, was against it.
-    Refused,
-    /// The kernel no longer knows the interface or address that this rule chose.
-    Stale(RuleId),
-}
-
-/// A socket that is about to be connected.
-struct Connection<'a> {
-    active: &'static Active,
-    host: View<'static>,
-    call: &'a str,
-    fd: BorrowedFd<'a>,
-    given: Given,
-}
-
-impl Connection<'_> {
-    fn steer(&self) -> Result<(), Steering> {
-        let (policy, host) = (&self.active.policy, &self.host);
-        let asks_names = policy.may_guard(self.given.meant);
-        if !asks_names && let Some(pass) = policy.exempts(self.given.meant, host) {
-            return self.pass(pass, None);
-        }
-        // What is no socket is the kernel's to refuse.
-        let Ok((kind, socket_type)) = mif_socket::kind(self.fd) else {
-            return Ok(());
-        };
-        let flow = flow(self.active, self.given.meant, protocol(socket_type));
-        let verdict = if asks_names {
-            policy.decide(&flow, host)
-        } else {
-            policy.decide_by_rule(&flow, host)
-        };
-        match verdict {
-            Verdict::Pass(pass) => self.pass(pass, Some(kind)),
-            Verdict::Refuse(refusal) => Err(self.refuse(refusal)),
-            Verdict::Route(route) => self.route(kind, route),
-        }
-    }
-
-    /// Leaves the socket alone, but for what an earlier connect of it brought: a
-    /// `*_UNICAST_IF` of ours would capture loopback too.
-    fn pass(&self, pass: Pass, kind: Option<Kind>) -> Result<(), Steering> {
-        if self.is_stream_of_ours(pass) {
-            let last = self.active.policy.last_rule();
-            let rule = if let Pass::System(rule) = pass {
-                rule
-            } else {
-                last
-            };
-            return Err(self.refuse(Refusal::Elsewhere(rule)));
-        }
-        if flags::any(flags::STEERED) && kind != Some(Kind::Stream) {
-            self.unsteer(pass == Pass::Local);
-        }
-        if self.device_of_ours().is_some() {
-            let _ = mif_socket::release(self.fd);
-        }
-        self.say(&Verdict::Pass(pass));
-        Ok(())
-    }
-
-    /// Whether an earlier connect put this stream on a device of the policy's. It keeps it, and
-    /// would carry there what is to be left alone, packets for loopback included. In a process
-    /// that pins sockets itself the device may be the application's choice.
-    fn is_stream_of_ours(&self, pass: Pass) -> bool {
-        flags::any(flags::STREAM)
-            && (pass == Pass::Local || !flags::any(flags::PINNED))
-            && mif_socket::bound_index(self.fd)
-                .is_ok_and(|index| index != 0 && self.active.host.has_index(index))
-            && matches!(mif_socket::kind(self.fd), Ok((Kind::Stream, _)))
-    }
-
-    /// The device that mif pinned this datagram socket to. In a process that pins sockets itself
-    /// it may be the application's choice.
-    fn device_of_ours(&self) -> Option<u32> {
-        if !flags::any(flags::DEVICE) || flags::any(flags::PINNED) {
-            return None;
-        }
-        let is_datagram = matches!(mif_socket::kind(self.fd), Ok((Kind::Datagram, _)));
-        device_of(self.fd).filter(|_| is_datagram)
-    }
-
-    fn unsteer(&self, keep_source: bool) {
-        let v4 = self.given.is_v4();
-        let steered = mif_socket::unicast_index(self.fd, v4).unwrap_or(0);
-        if steered != 0 && self.active.host.has_index(steered) {
-            let _ = mif_socket::set_unicast_index(self.fd, v4, 0);
-            if !keep_source {
-                let _ = mif_socket::release(self.fd);
-            }
-        }
-    }
-
-    fn route(&self, kind: Kind, mut route: Route<'_>) -> Result<(), Steering> {
-        if self
-            .device_of_ours()
-            .is_some_and(|index| index != route.index && mif_socket::is_connected(self.fd))
-        {
-            // It was for the peer of an earlier connect.
-            let _ = mif_socket::release(self.fd);
-        }
-        if let Some(index) = device_of(self.fd)
-            && index != route.index
-        {
-            if is_reply_by_listener(self.active, &self.host, index, route.rule) {
-                self.say(&Verdict::Route(route));
-                return Ok(());
-            }
-            return self.elsewhere(kind, Bound::On(index), &route);
-        }
-        if (kind == Kind::Datagram || flags::any(flags::BOUND))
-            && let Some(ip) = self.bound_address(kind, &route)
-        {
-            if self
-                .active
-                .policy
-                .disagreement(Bound::To(ip), &route, &self.host)
-                .is_some()
-            {
-                return self.elsewhere(kind, Bound::To(ip), &route);
-            }
-            route.source = None;
-        }
-        self.put(kind, &route)
-    }
-
-    /// The address that the application bound. An address that an earlier connect of a datagram
-    /// socket brought is none, and is given back first where it is of another network.
-    fn bound_address(&self, kind: Kind, route: &Route<'_>) -> Option<IpAddr> {
-        let bound = || {
-            mif_socket::local_address(self.fd)
-                .map(|address| mif_socket::canonical(address.ip()))
-                .filter(|ip| !ip.is_unspecified())
-        };
-        let ip = bound()?;
-        let (policy, host) = (&self.active.policy, &self.host);
-        if kind == Kind::Datagram
-            && policy.disagreement(Bound::To(ip), route, host).is_some()
-            && mif_socket::is_connected(self.fd)
-        {
-            mif_socket::release(self.fd).ok()?;
-            return bound();
-        }
-        Some(ip)
-    }
-
-    fn put(&self, kind: Kind, route: &Route<'_>) -> Result<(), Steering> {
-        match mif_socket::put(self.fd, kind, self.given.address, route) {
-            Ok(()) => {
-                let by_device = mif_socket::needs_device(self.given.address);
-                flags::raise(match kind {
-                    Kind::Stream => flags::STREAM,
-                    Kind::Datagram if by_device => flags::DEVICE,
-                    Kind::Datagram => flags::STEERED,
-                });
-                self.say(&Verdict::Route(*route));
-                Ok(())
-            }
-            Err(Fault::Interface(Errno::PERM)) if kind == Kind::Stream => {
-                self.pinned_elsewhere(kind, route)
-            }
-            Err(
-                Fault::Interface(Errno::NODEV | Errno::ADDRNOTAVAIL | Errno::NXIO)
-                | Fault::Source(Errno::ADDRNOTAVAIL),
-            ) => Err(Steering::Stale(route.rule)),
-            Err(Fault::Mark(_)) => Err(self.refuse(Refusal::Mark(route.rule))),
-            Err(Fault::Source(_)) => Err(self.refuse(Refusal::Source(route.rule))),
-            Err(Fault::Interface(_)) => Err(self.refuse(Refusal::Internal)),
-        }
-    }
-
-    /// A stream takes a device once, and this one has another: from an earlier connect by another
-    /// rule, or from the process that made the socket.
-    fn pinned_elsewhere(&self, kind: Kind, route: &Route<'_>) -> Result<(), Steering> {
-        match mif_socket::bound_index(self.fd) {
-            Ok(index) if index != 0 => self.elsewhere(kind, Bound::On(index), route),
-            _ => Err(self.refuse(Refusal::Internal)),
-        }
-    }
-
-    /// The application itself put the socket on another network.
-    fn elsewhere(&self, kind: Kind, bound: Bound, route: &Route<'_>) -> Result<(), Steering> {
-        match self.active.policy.explicit {
-            Explicit::Respect => {
-                self.say(&Verdict::Pass(Pass::Respected));
-                Ok(())
-            }
-            // Only a device can be replaced, and only with privileges.
-            Explicit::Override
-                if matches!(bound, Bound::On(_))
-                    && mif_socket::put(self.fd, kind, self.given.address, route).is_ok()
-                    && device_of(self.fd).is_none_or(|index| index == route.index) =>
-            {
-                self.say(&Verdict::Route(*route));
-                Ok(())
-            }
-            _ => Err(self.refuse(Refusal::Elsewhere(route.rule))),
-        }
-    }
-
-    fn refuse(&self, refusal: Refusal) -> Steering {
-        self.say(&Verdict::Refuse(refusal));
-        Steering::Refused
-    }
-
-    fn say(&self, verdict: &Verdict<'_>) {
-        Log::decision(self.active, self.call, &Target(self.given.meant), verdict);
-    }
-}
-
-/// The flow that a rule is looked up for.
-pub(crate) fn flow(active: &Active, destination: SocketAddr, protocol: Protocol) -> Flow<'_> {
-    let known = active.learned.of(destination.ip());
-    Flow {
-        destination,
-        protocol,
-        named: known.rules,
-        origin: known.origin,
-    }
-}
-
-pub(crate) fn protocol(socket_type: SocketType) -> Protocol {
-    match socket_type {
-        SocketType::DGRAM => Protocol::Udp,
-        SocketType::RAW => Protocol::Other,
-        _ => Protocol::Tcp,
-    }
-}
-
-/// The device that a socket is bound to, asked only once some socket of the process may be.
-pub(crate) fn device_of(fd: BorrowedFd<'_>) -> Option<u32> {
-    if !flags::any(flags::PINNED | flags::DEVICE) {
-        return None;
-    }
-    mif_socket::bound_index(fd).ok().filter(|&index| index != 0)
-}
-
-/// Whether a datagram socket that mif pinned as a listener to `index` may send by it although
-/// `rule` would choose another network: answers go back by the network that the request came by
-/// (RFC 7556 5.2.3.1), unless a rule of its own speaks for the destination.
-pub(crate) fn is_reply_by_listener(
-    active: &Active,
-    host: &View<'_>,
-    index: u32,
-    rule: RuleId,
-) -> bool {
-    flags::any(flags::DEVICE)
-        && rule == active.policy.last_rule()
-        && matches!(
-            active.policy.choose_listen(host),
-            Verdict::Route(listen) if listen.index == index
-        )
-}
-
-/// A destination in a line of the log.
-pub(crate) struct Target(pub(crate) SocketAddr);
-
-impl fmt::Display for Target {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.0)
-    }
 }

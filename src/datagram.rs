@@ -8,7 +8,8 @@ use mif_host::View;
 use mif_policy::{Bound, Explicit, Pass, Protocol, Refusal, Route, Verdict};
 use mif_socket::cmsg::PacketInfo;
 
-use crate::connect::{self, Target, borrow, device_of, flow, is_reply_by_listener};
+use crate::connect::{self, borrow};
+use crate::connection::{Target, device_of, flow, is_reply_by_listener};
 use crate::flags;
 use crate::guard::unless_panic;
 use crate::init::Active;

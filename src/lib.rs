@@ -29,6 +29,7 @@ mod addrinfo;
 mod bind;
 mod clock;
 mod connect;
+mod connection;
 mod datagram;
 mod flags;
 mod guard;
