@@ -3,15 +3,21 @@
 //! libc makes every node: each address goes as numeric text through the real `getaddrinfo`, and
 //! the lists are joined. So libc's `freeaddrinfo` frees them, whatever the caller cuts or reorders.
 
-use std::ffi::{CString, c_char, c_int};
+use std::borrow::Cow;
+use std::ffi::{CStr, CString, c_char, c_int};
 use std::net::IpAddr;
 use std::ptr::null_mut;
 
 use libc::addrinfo;
-use mif_resolve::{Answer, Ask, Failure};
+use mif_resolve::{Answer, Ask, Failure, idn};
 
 use crate::hooks::real;
 use crate::sockaddr::{self, is_plausible};
+
+/// `netdb.h`: the name may have letters beyond ASCII, and so may the canonical name.
+const AI_IDN: c_int = 0x40;
+const AI_CANONIDN: c_int = 0x80;
+const EAI_IDN_ENCODE: c_int = -105;
 
 /// The arguments of one call, without the name.
 pub(crate) struct Request {
@@ -45,7 +51,12 @@ impl Request {
             return None;
         }
         // Flags that libc does not know stay, for it to refuse.
-        let for_names = libc::AI_CANONNAME | libc::AI_ADDRCONFIG | libc::AI_ALL | libc::AI_V4MAPPED;
+        let for_names = libc::AI_CANONNAME
+            | libc::AI_ADDRCONFIG
+            | libc::AI_ALL
+            | libc::AI_V4MAPPED
+            | AI_IDN
+            | AI_CANONIDN;
         numeric.ai_flags = (flags & !for_names) | libc::AI_NUMERICHOST;
         Some(Self {
             service,
@@ -82,6 +93,32 @@ impl Request {
         Err(code)
     }
 
+    /// The name as it is asked for. Without `AI_IDN` letters beyond ASCII stay, and libc refuses
+    /// such names without asking anybody.
+    ///
+    /// # Errors
+    /// The code for a name that has no such form. Only UTF-8 is converted: libc would convert from
+    /// the locale's character set.
+    pub(crate) fn name<'n>(&self, name: &'n CStr) -> Result<Cow<'n, str>, c_int> {
+        let text = name.to_string_lossy();
+        if self.flags & AI_IDN == 0 || text.is_ascii() {
+            return Ok(text);
+        }
+        match name.to_str() {
+            Ok(text) if is_utf8() => idn::to_ascii(text).map(Cow::Owned).ok_or(EAI_IDN_ENCODE),
+            _ => Err(EAI_IDN_ENCODE),
+        }
+    }
+
+    /// For `AI_ADDRCONFIG`: the family that is wanted, mapped addresses aside.
+    pub(crate) fn addrconfig(&self) -> Option<Ask> {
+        (self.flags & libc::AI_ADDRCONFIG != 0).then_some(match self.numeric.ai_family {
+            libc::AF_INET => Ask::V4,
+            libc::AF_INET6 => Ask::V6,
+            _ => Ask::Both,
+        })
+    }
+
     /// Which addresses are wanted.
     pub(crate) fn ask(&self) -> Ask {
         match self.numeric.ai_family {
@@ -106,8 +143,12 @@ impl Request {
         if list.first.is_null() {
             return libc::EAI_NODATA;
         }
-        if self.flags & libc::AI_CANONNAME != 0 && !list.name(&answer.canonical) {
-            return libc::EAI_MEMORY;
+        if self.flags & libc::AI_CANONNAME != 0 {
+            let spelled = self.flags & AI_CANONIDN != 0 && is_utf8();
+            let spelled = spelled.then(|| idn::to_unicode(&answer.canonical));
+            if !list.name(spelled.as_deref().unwrap_or(&answer.canonical)) {
+                return libc::EAI_MEMORY;
+            }
         }
         // SAFETY: the caller's contract.
         unsafe { *res = list.into_raw() };
@@ -149,6 +190,14 @@ pub(crate) unsafe fn addresses(list: *const addrinfo) -> Vec<IpAddr> {
         at = node.ai_next;
     }
     found
+}
+
+/// Whether the locale of the application writes names in UTF-8.
+pub(crate) fn is_utf8() -> bool {
+    // SAFETY: reads the locale; what it points to is constant until the locale changes.
+    let name = unsafe { libc::nl_langinfo(libc::CODESET) };
+    // SAFETY: it is never null, and a C string.
+    unsafe { CStr::from_ptr(name) }.to_bytes() == b"UTF-8"
 }
 
 /// The code of `gai_strerror(3)` for a failure.

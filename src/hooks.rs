@@ -5,38 +5,82 @@
 
 use std::ffi::{c_char, c_int, c_uint, c_void};
 
-use libc::{FILE, addrinfo, hostent, mmsghdr, msghdr, size_t, sockaddr, socklen_t, ssize_t};
+use libc::{
+    FILE, addrinfo, hostent, mmsghdr, msghdr, sigevent, size_t, sockaddr, socklen_t, ssize_t,
+};
 
-use crate::{bind, connect, lookup, option, resolv_conf, send};
+use crate::resolver_state::State;
+use crate::{bind, connect, later, lookup, option, resolv_conf, resolver, reverse, send};
+
+/// One symbol of the table: what is exported.
+macro_rules! export {
+    (
+        [$(#[$doc:meta])*] $name:ident($($arg:ident: $ty:ty),* $(,)?) -> $ret:ty => $ours:path
+    ) => {
+        $(#[$doc])*
+        // The unit tests of this crate call libc itself.
+        #[cfg_attr(not(test), unsafe(no_mangle))]
+        #[allow(clippy::too_many_arguments)] // libc's.
+        pub(crate) unsafe extern "C-unwind" fn $name($($arg: $ty),*) -> $ret {
+            // SAFETY: the caller's contract with libc's function of this name, passed on.
+            unsafe { $ours($($arg),*) }
+        }
+    };
+}
+
+/// One symbol of the table: the call of the next definition.
+macro_rules! real {
+    ($name:ident($($arg:ident: $ty:ty),* $(,)?) -> $ret:ty) => {
+        /// # Safety
+        /// As libc's function of this name.
+        #[allow(clippy::too_many_arguments)] // libc's.
+        pub(crate) unsafe fn $name($($arg: $ty),*) -> $ret {
+            let next = super::next::$name();
+            // SAFETY: the caller's contract, passed on.
+            unsafe { next($($arg),*) }
+        }
+    };
+}
+
+/// One symbol of the table: where the next definition is.
+macro_rules! next {
+    ($name:ident($($arg:ident: $ty:ty),* $(,)?) -> $ret:ty $(, once $old:ident)?) => {
+        pub(crate) fn $name() -> unsafe extern "C-unwind" fn($($ty),*) -> $ret {
+            static NEXT: AtomicPtr<u8> = AtomicPtr::new(std::ptr::null_mut());
+            let mut next = NEXT.load(Ordering::Relaxed);
+            if next.is_null() {
+                let name = concat!(stringify!($name), "\0");
+                $(next = find_renamed(name, concat!(stringify!($old), "\0"));)?
+                if next.is_null() {
+                    // SAFETY: `name` ends in NUL, which is all that dlsym asks.
+                    next = unsafe { redhook::ld_preload::dlsym_next(name) }.cast_mut();
+                }
+                NEXT.store(next, Ordering::Relaxed);
+            }
+            // SAFETY: libc's symbol of this name has this signature.
+            unsafe { std::mem::transmute(next) }
+        }
+    };
+}
 
 macro_rules! interpose {
     ($(
         $(#[$doc:meta])*
-        fn $name:ident($($arg:ident: $ty:ty),* $(,)?) -> $ret:ty => $family:ident::$ours:ident;
+        fn $name:ident $args:tt -> $ret:ty => $family:ident::$ours:ident $(, once $old:ident)?;
     )*) => {
         $(
-            $(#[$doc])*
-            // The unit tests of this crate call libc itself.
-            #[cfg_attr(not(test), unsafe(no_mangle))]
-            pub(crate) unsafe extern "C-unwind" fn $name($($arg: $ty),*) -> $ret {
-                // SAFETY: the caller's contract with libc's function of this name, passed on.
-                unsafe { $family::$ours($($arg),*) }
-            }
+            export! { [$(#[$doc])*] $name $args -> $ret => $family::$ours }
+            $(export! {
+                [/** By the name that programs built before glibc 2.34 import. */]
+                $old $args -> $ret => $family::$ours
+            })?
         )*
 
         /// The next definition of each symbol: another preload's, or libc's.
         pub(crate) mod real {
             #[allow(clippy::wildcard_imports)] // The types of the table above.
             use super::*;
-            $(
-                /// # Safety
-                /// As libc's function of this name.
-                pub(crate) unsafe fn $name($($arg: $ty),*) -> $ret {
-                    let next = super::next::$name();
-                    // SAFETY: the caller's contract, passed on.
-                    unsafe { next($($arg),*) }
-                }
-            )*
+            $(real! { $name $args -> $ret })*
         }
 
         /// Where the next definitions are: looked up once, without a lock.
@@ -44,22 +88,37 @@ macro_rules! interpose {
             #[allow(clippy::wildcard_imports)] // The types of the table above.
             use super::*;
             use std::sync::atomic::{AtomicPtr, Ordering};
-            $(
-                pub(crate) fn $name() -> unsafe extern "C-unwind" fn($($ty),*) -> $ret {
-                    static NEXT: AtomicPtr<u8> = AtomicPtr::new(std::ptr::null_mut());
-                    let mut next = NEXT.load(Ordering::Relaxed);
-                    if next.is_null() {
-                        let name = concat!(stringify!($name), "\0");
-                        // SAFETY: `name` ends in NUL, which is all that dlsym asks.
-                        next = unsafe { redhook::ld_preload::dlsym_next(name) }.cast_mut();
-                        NEXT.store(next, Ordering::Relaxed);
-                    }
-                    // SAFETY: libc's symbol of this name has this signature.
-                    unsafe { std::mem::transmute(next) }
-                }
-            )*
+            $(next! { $name $args -> $ret $(, once $old)? })*
+
+            // Made use of, and left alone.
+            next! {
+                res_nmkquery(
+                    state: *mut State, operation: c_int, name: *const c_char, class: c_int,
+                    kind: c_int, data: *const u8, size: c_int, update: *const u8, packet: *mut u8,
+                    room: c_int,
+                ) -> c_int, once __res_nmkquery
+            }
         }
     };
+}
+
+/// The next definition of a symbol that glibc renamed in 2.34; null if it has neither name. Of the
+/// old name there is only a version for programs that were linked with it, which `dlsym` passes
+/// over.
+fn find_renamed(name: &'static str, old: &'static str) -> *mut u8 {
+    let version = match () {
+        () if cfg!(target_arch = "x86_64") => c"GLIBC_2.2.5",
+        () if cfg!(target_arch = "s390x") => c"GLIBC_2.2",
+        () if cfg!(target_arch = "riscv64") => c"GLIBC_2.27",
+        () => c"GLIBC_2.17",
+    };
+    // SAFETY: a C string, by its NUL.
+    let found = unsafe { libc::dlsym(libc::RTLD_NEXT, name.as_ptr().cast()) };
+    if !found.is_null() {
+        return found.cast();
+    }
+    // SAFETY: C strings both.
+    unsafe { libc::dlvsym(libc::RTLD_NEXT, old.as_ptr().cast(), version.as_ptr()) }.cast()
 }
 
 interpose! {
@@ -105,6 +164,58 @@ interpose! {
         name: *const c_char, family: c_int, ret: *mut hostent, buf: *mut c_char, size: size_t,
         result: *mut *mut hostent, h_errno: *mut c_int,
     ) -> c_int => lookup::gethostbyname2_r;
+    /// `getaddrinfo_a(3)`: resolved before it returns where a network's servers are asked.
+    fn getaddrinfo_a(
+        mode: c_int, list: *mut c_void, count: c_int, event: *mut sigevent,
+    ) -> c_int => later::getaddrinfo_a;
+    /// getnameinfo(3): the name is asked of the network that the address is reached by.
+    fn getnameinfo(
+        addr: *const sockaddr, len: socklen_t, host: *mut c_char, host_size: socklen_t,
+        service: *mut c_char, service_size: socklen_t, flags: c_int,
+    ) -> c_int => reverse::getnameinfo;
+    /// gethostbyaddr(3).
+    fn gethostbyaddr(addr: *const c_void, len: socklen_t, family: c_int) -> *mut hostent
+        => reverse::gethostbyaddr;
+    /// `gethostbyaddr_r(3)`.
+    fn gethostbyaddr_r(
+        addr: *const c_void, len: socklen_t, family: c_int, ret: *mut hostent, buf: *mut c_char,
+        size: size_t, result: *mut *mut hostent, h_errno: *mut c_int,
+    ) -> c_int => reverse::gethostbyaddr_r;
+    /// `res_query(3)`: questions of any type go to the chosen network's servers.
+    fn res_query(
+        name: *const c_char, class: c_int, kind: c_int, answer: *mut u8, size: c_int,
+    ) -> c_int => resolver::query, once __res_query;
+    /// `res_query` with a state of the caller's.
+    fn res_nquery(
+        state: *mut State, name: *const c_char, class: c_int, kind: c_int, answer: *mut u8,
+        size: c_int,
+    ) -> c_int => resolver::nquery, once __res_nquery;
+    /// `res_search(3)`: the search list is the network's.
+    fn res_search(
+        name: *const c_char, class: c_int, kind: c_int, answer: *mut u8, size: c_int,
+    ) -> c_int => resolver::search, once __res_search;
+    /// `res_search` with a state of the caller's.
+    fn res_nsearch(
+        state: *mut State, name: *const c_char, class: c_int, kind: c_int, answer: *mut u8,
+        size: c_int,
+    ) -> c_int => resolver::nsearch, once __res_nsearch;
+    /// `res_querydomain(3)`.
+    fn res_querydomain(
+        name: *const c_char, domain: *const c_char, class: c_int, kind: c_int, answer: *mut u8,
+        size: c_int,
+    ) -> c_int => resolver::querydomain, once __res_querydomain;
+    /// `res_querydomain` with a state of the caller's.
+    fn res_nquerydomain(
+        state: *mut State, name: *const c_char, domain: *const c_char, class: c_int, kind: c_int,
+        answer: *mut u8, size: c_int,
+    ) -> c_int => resolver::nquerydomain, once __res_nquerydomain;
+    /// `res_send(3)`: the packet goes as it is.
+    fn res_send(packet: *const u8, length: c_int, answer: *mut u8, size: c_int) -> c_int
+        => resolver::send, once __res_send;
+    /// `res_send` with a state of the caller's.
+    fn res_nsend(
+        state: *mut State, packet: *const u8, length: c_int, answer: *mut u8, size: c_int,
+    ) -> c_int => resolver::nsend, once __res_nsend;
     /// open(2): `/etc/resolv.conf` names the chosen network's servers. libc's is variadic; see
     /// `resolv_conf::open` for why this is the same.
     fn open(path: *const c_char, flags: c_int, mode: c_uint) -> c_int => resolv_conf::open;

@@ -13,12 +13,28 @@ const NETDB_INTERNAL: c_int = -1;
 const TRY_AGAIN: c_int = 2;
 const WORD: usize = size_of::<usize>();
 
+/// What a `struct hostent` tells, but for the family.
+pub(crate) struct Entry {
+    /// The canonical name and the aliases; at least one.
+    pub(crate) names: Vec<String>,
+    pub(crate) addresses: Vec<IpAddr>,
+}
+
+impl From<Answer> for Entry {
+    fn from(answer: Answer) -> Self {
+        Self {
+            names: vec![answer.canonical],
+            addresses: answer.addresses,
+        }
+    }
+}
+
 /// Fills in what a caller of a `_r` function handed in: an answer, or an `h_errno`.
 ///
 /// # Safety
 /// The pointers as for `gethostbyname_r(3)`.
 pub(crate) unsafe fn fill(
-    answer: Result<Answer, c_int>,
+    answer: Result<impl Into<Entry>, c_int>,
     family: c_int,
     ret: *mut hostent,
     buf: *mut c_char,
@@ -29,7 +45,7 @@ pub(crate) unsafe fn fill(
     let (found, host_error, code) = match answer {
         Ok(answer) => {
             // SAFETY: the caller vouches for `size` bytes at `buf`.
-            match unsafe { layout(&answer, family, buf.cast(), size) } {
+            match unsafe { layout(&answer.into(), family, buf.cast(), size) } {
                 Some(host) => {
                     // SAFETY: the caller vouches for `ret`.
                     unsafe { ret.write(host) };
@@ -115,7 +131,11 @@ impl HostBuffer {
     }
 
     /// The answer, or null with `h_errno` set.
-    pub(crate) fn fill(&self, answer: Result<Answer, c_int>, family: c_int) -> *mut hostent {
+    pub(crate) fn fill(
+        &self,
+        answer: Result<impl Into<Entry>, c_int>,
+        family: c_int,
+    ) -> *mut hostent {
         let memory = self.memory.get();
         let (mut result, mut host_error) = (null_mut(), 0);
         // SAFETY: only an address is taken.
@@ -135,13 +155,18 @@ impl HostBuffer {
             );
         }
         if result.is_null() {
-            // SAFETY: takes nothing and always returns this thread's h_errno.
-            let slot = unsafe { __h_errno_location() };
-            // SAFETY: the thread's h_errno is always writable.
-            unsafe { *slot = host_error };
+            set_h_errno(host_error);
         }
         result
     }
+}
+
+/// Sets `h_errno` of this thread.
+pub(crate) fn set_h_errno(value: c_int) {
+    // SAFETY: takes nothing and always returns this thread's h_errno.
+    let slot = unsafe { __h_errno_location() };
+    // SAFETY: the thread's h_errno is always writable.
+    unsafe { *slot = value };
 }
 
 unsafe extern "C" {
@@ -149,56 +174,56 @@ unsafe extern "C" {
     fn __h_errno_location() -> *mut c_int;
 }
 
-/// Lays an answer out in `size` bytes at `buf`: the pointers first, then addresses and the name.
+/// Lays an answer out in `size` bytes at `buf`: the pointers first, then addresses and names.
 /// `None` where it does not fit.
 ///
 /// # Safety
 /// `buf` must be writable for `size` bytes.
-unsafe fn layout(answer: &Answer, family: c_int, buf: *mut u8, size: usize) -> Option<hostent> {
-    let addresses: Vec<Vec<u8>> = answer
-        .addresses
-        .iter()
-        .filter_map(|address| match (family, address) {
-            (libc::AF_INET, IpAddr::V4(v4)) => Some(v4.octets().to_vec()),
-            (libc::AF_INET6, IpAddr::V6(v6)) => Some(v6.octets().to_vec()),
-            _ => None,
-        })
-        .collect();
-    let length = if family == libc::AF_INET { 4 } else { 16 };
+unsafe fn layout(entry: &Entry, family: c_int, buf: *mut u8, size: usize) -> Option<hostent> {
+    let of_family = |address: &IpAddr| match (family, address) {
+        (libc::AF_INET, IpAddr::V4(v4)) => Some(v4.octets().to_vec()),
+        (libc::AF_INET6, IpAddr::V6(v6)) => Some(v6.octets().to_vec()),
+        _ => None,
+    };
+    let addresses: Vec<Vec<u8>> = entry.addresses.iter().filter_map(of_family).collect();
+    let terminated = |name: &String| [name.as_bytes(), b"\0"].concat();
+    let names: Vec<Vec<u8>> = entry.names.iter().map(terminated).collect();
+    let (_, aliases) = names.split_first()?;
     let start = buf.align_offset(WORD);
-    // The list of addresses and its end, and a list of aliases that is only its end.
-    let pointers = addresses.len() + 2;
+    // Each list ends in a null pointer.
+    let pointers = addresses.len() + 1 + aliases.len() + 1;
     let data = start.checked_add(pointers * WORD)?;
-    let name = data + addresses.len() * length;
-    if name + answer.canonical.len() + 1 > size {
+    let bytes = || addresses.iter().chain(&names);
+    if bytes().map(Vec::len).sum::<usize>() > size.checked_sub(data)? {
         return None;
     }
-    #[allow(clippy::cast_ptr_alignment)] // `start` is what aligns it.
-    let list = buf.wrapping_add(start).cast::<*mut c_char>();
-    for (n, address) in addresses.iter().enumerate() {
-        let place = buf.wrapping_add(data + n * length);
-        // SAFETY: `length` bytes at `place` lie before `name`, and so within the buffer.
-        unsafe { std::ptr::copy_nonoverlapping(address.as_ptr(), place, length) };
-        // SAFETY: one of the `pointers` words at the aligned start of the buffer.
-        unsafe { list.wrapping_add(n).write(place.cast()) };
+    let mut places = Vec::with_capacity(addresses.len() + names.len());
+    let mut at = data;
+    for item in bytes() {
+        let place = buf.wrapping_add(at);
+        // SAFETY: all items together fit behind `data`, as was just found.
+        unsafe { std::ptr::copy_nonoverlapping(item.as_ptr(), place, item.len()) };
+        places.push(place.cast::<c_char>());
+        at += item.len();
     }
-    let end = list.wrapping_add(addresses.len());
-    let aliases = end.wrapping_add(1);
-    // SAFETY: as above, the last but one word.
-    unsafe { end.write(null_mut()) };
-    // SAFETY: as above, the last word.
-    unsafe { aliases.write(null_mut()) };
-    let h_name = buf.wrapping_add(name);
-    let canonical = answer.canonical.as_bytes();
-    // SAFETY: the name and its NUL fit, as was just found.
-    unsafe { std::ptr::copy_nonoverlapping(canonical.as_ptr(), h_name, canonical.len()) };
-    // SAFETY: the byte behind the name.
-    unsafe { h_name.wrapping_add(canonical.len()).write(0) };
+    let (address_places, name_places) = places.split_at(addresses.len());
+    #[allow(clippy::cast_ptr_alignment)] // `start` is what aligns it.
+    let address_list = buf.wrapping_add(start).cast::<*mut c_char>();
+    let alias_list = address_list.wrapping_add(addresses.len() + 1);
+    for (list, items) in [
+        (address_list, address_places),
+        (alias_list, &name_places[1..]),
+    ] {
+        for (n, &item) in items.iter().chain([&null_mut()]).enumerate() {
+            // SAFETY: one of the `pointers` words at the aligned start of the buffer.
+            unsafe { list.wrapping_add(n).write(item) };
+        }
+    }
     Some(hostent {
-        h_name: h_name.cast(),
-        h_aliases: aliases,
+        h_name: name_places[0],
+        h_aliases: alias_list,
         h_addrtype: family,
         h_length: if family == libc::AF_INET { 4 } else { 16 },
-        h_addr_list: list,
+        h_addr_list: address_list,
     })
 }

@@ -73,7 +73,7 @@ fn start() -> Option<&'static Active> {
 }
 
 /// Runs what reads files. The C standard lets a program begin with an errno of 0.
-fn keeping_errno<T>(read: impl FnOnce() -> T) -> T {
+pub(crate) fn keeping_errno<T>(read: impl FnOnce() -> T) -> T {
     // SAFETY: takes nothing and always returns this thread's errno.
     let slot = unsafe { libc::__errno_location() };
     // SAFETY: the thread's errno is always readable.

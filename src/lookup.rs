@@ -2,16 +2,14 @@
 //! the policy picks for the name.
 //!
 //! Names that mif does not resolve itself are libc's, with the caller's own arguments: numeric
-//! ones, `localhost`, `.local`, and those of a network without known servers.
+//! and special ones (`nss.rs`), and those of a network without known servers.
 
 use std::ffi::{CStr, c_char, c_int};
-use std::fmt;
 use std::net::IpAddr;
 
 use libc::{addrinfo, hostent, size_t};
-use mif_policy::{Need, Origin, Pass, Refusal, Resolvers, RuleId, Unusable, Verdict, Why};
-use mif_resolve::order::Selection;
-use mif_resolve::{Answer, Ask, Failure, Patience, Plan, Way};
+use mif_policy::{Families, Need, Origin, RuleId, Verdict};
+use mif_resolve::{Answer, Ask, Failure, Plan};
 
 use crate::addrinfo as list;
 use crate::guard::unless_panic;
@@ -19,14 +17,10 @@ use crate::hooks::real;
 use crate::hostent::{self as host_entry, HostBuffer, fill};
 use crate::init::{Active, active};
 use crate::learned::Known;
-use crate::log::{Level, Log};
+use crate::log::Level;
+use crate::network::{Otherwise, host_error, may_ask, plan, selection, way};
+use crate::nss;
 use crate::sockaddr::is_plausible;
-
-/// `netdb.h`.
-const HOST_NOT_FOUND: c_int = 1;
-const TRY_AGAIN: c_int = 2;
-const NO_RECOVERY: c_int = 3;
-const NO_DATA: c_int = 4;
 
 /// # Safety
 /// As getaddrinfo(3).
@@ -60,15 +54,32 @@ unsafe fn addresses(
     res: *mut *mut addrinfo,
 ) -> Option<c_int> {
     // SAFETY: the caller's contract for `node`.
-    let name = unsafe { name_of(node) }?;
+    let text = unsafe { text_of(node) }?;
     // SAFETY: the caller's contract for the other arguments.
     let request = unsafe { list::Request::new(service, hints) }?;
+    let name = match request.name(text) {
+        Ok(name) => name,
+        Err(code) if unless_panic(true, || has_servers(active, "")) => return Some(code),
+        Err(_) => return None,
+    };
+    let name = &*name;
+    if !nss::is_name(name) {
+        return None;
+    }
     // What libc would say to a numeric name is what it says to flags, family and service, before
     // anyone is asked.
     if let Err(code) = request.check() {
         return Some(code);
     }
-    let ask = || resolve(active, "getaddrinfo", name, request.ask());
+    let ask = || {
+        resolve(
+            active,
+            "getaddrinfo",
+            name,
+            request.ask(),
+            request.addrconfig(),
+        )
+    };
     match unless_panic(Names::Failed(Failure::Fail), ask) {
         Names::Libc => {
             // SAFETY: the caller's own arguments.
@@ -185,6 +196,37 @@ fn static_host(answer: Result<Answer, c_int>, family: c_int) -> *mut hostent {
     BUFFER.fill(answer, family)
 }
 
+/// Whether a `getaddrinfo` with these arguments is not libc's alone.
+///
+/// # Safety
+/// As getaddrinfo(3).
+pub(crate) unsafe fn is_steered(
+    active: &Active,
+    node: *const c_char,
+    service: *const c_char,
+    hints: *const addrinfo,
+) -> bool {
+    // SAFETY: the caller's contract.
+    let name = unsafe { text_of(node) };
+    // SAFETY: the caller's contract.
+    let request = unsafe { list::Request::new(service, hints) };
+    let (Some(name), Some(request)) = (name, request) else {
+        return false;
+    };
+    unless_panic(true, || match request.name(name) {
+        Ok(name) => {
+            nss::is_name(&name) && !nss::services().has_name(&name) && has_servers(active, &name)
+        }
+        Err(_) => has_servers(active, ""),
+    })
+}
+
+/// Whether a name is asked of a network's servers, or refused.
+fn has_servers(active: &Active, name: &str) -> bool {
+    let resolvers = active.policy.resolvers(name, &active.view());
+    matches!(resolvers.verdict(), Verdict::Refuse(_)) || !resolvers.servers().is_empty()
+}
+
 /// What mif has to say to a `gethostbyname`: an answer or an `h_errno`; `None` leaves it to libc.
 ///
 /// # Safety
@@ -203,16 +245,11 @@ unsafe fn host_by_name(
     // SAFETY: the caller's contract.
     let name = unsafe { name_of(name) }?;
     match unless_panic(Names::Failed(Failure::Fail), || {
-        resolve(active, call, name, ask)
+        resolve(active, call, name, ask, None)
     }) {
         Names::Libc => None,
         Names::Found(answer) => Some(Ok(answer)),
-        Names::Failed(failure) => Some(Err(match failure {
-            Failure::NoName => HOST_NOT_FOUND,
-            Failure::NoData => NO_DATA,
-            Failure::Again => TRY_AGAIN,
-            Failure::Fail => NO_RECOVERY,
-        })),
+        Names::Failed(failure) => Some(Err(host_error(failure))),
     }
 }
 
@@ -239,27 +276,17 @@ unsafe fn learn(name: *const c_char, host: *const hostent) {
 /// # Safety
 /// `name` must be null, invalid for every process, or a C string that stays for `'n`.
 unsafe fn name_of<'n>(name: *const c_char) -> Option<&'n str> {
-    if !is_plausible(name) {
-        return None;
-    }
     // SAFETY: the caller's contract.
-    let name = unsafe { CStr::from_ptr(name) };
+    let name = unsafe { text_of(name) }?;
     // What is not UTF-8 is no host name; libc will say so.
-    name.to_str().ok().filter(|name| !is_libcs(name))
+    name.to_str().ok().filter(|name| nss::is_name(name))
 }
 
-/// Names that are not asked of any network: numeric ones, the local host's, and those that
-/// multicast DNS answers.
-fn is_libcs(name: &str) -> bool {
-    let bare = name.strip_suffix('.').unwrap_or(name);
-    let last = bare.rsplit('.').next().unwrap_or(bare);
-    // inet_aton(3) takes 1 to 4 numbers, decimal, octal or hexadecimal. No top-level domain begins
-    // with a digit, so nothing else does.
-    let numeric = last.starts_with(|first: char| first.is_ascii_digit()) || name.contains(':');
-    bare.is_empty()
-        || numeric
-        || last.eq_ignore_ascii_case("localhost")
-        || (last.len() < bare.len() && last.eq_ignore_ascii_case("local"))
+/// # Safety
+/// As [`name_of`].
+unsafe fn text_of<'n>(name: *const c_char) -> Option<&'n CStr> {
+    // SAFETY: the caller's contract.
+    is_plausible(name).then(|| unsafe { CStr::from_ptr(name) })
 }
 
 /// What became of a look-up.
@@ -270,46 +297,48 @@ enum Names {
     Failed(Failure),
 }
 
-fn resolve(active: &Active, call: &str, name: &str, ask: Ask) -> Names {
-    if let Some(answer) = from_hosts_file(name, ask) {
+/// The addresses of a name. With `addrconfig`, the families that `ai_family` allows, those that
+/// the network has no address of are not asked for (`AI_ADDRCONFIG`).
+fn resolve(active: &Active, call: &str, name: &str, ask: Ask, addrconfig: Option<Ask>) -> Names {
+    let services = nss::services();
+    if services.has_name(name) {
+        return Names::Libc;
+    }
+    let resolvers = active.policy.resolvers(name, &active.view());
+    let mut families = active.policy.families;
+    if let Some(wanted) = addrconfig
+        && let Verdict::Route(route) = resolvers.verdict()
+    {
+        let has = |need| {
+            let route = active
+                .policy
+                .route(route.pvd, route.rule, need, &active.view());
+            route.is_ok()
+        };
+        families = match (wanted, has(Need::V4), has(Need::V6)) {
+            (Ask::V4, false, _) | (Ask::V6, _, false) => return Names::Failed(Failure::NoName),
+            (Ask::Both, true, false) if families == Families::Any => Families::V4,
+            (Ask::Both, false, true) if families == Families::Any => Families::V6,
+            _ => families,
+        };
+    }
+    let way = |ip: IpAddr| way(active, &resolvers.verdict(), ip);
+    if services.files
+        && let Some(mut answer) = from_hosts_file(name, ask)
+    {
+        mif_resolve::arrange(&mut answer.addresses, &way, &selection(&resolvers));
         remember(active, name, &answer.addresses, None);
         return Names::Found(answer);
     }
-    let resolvers = active.policy.resolvers(name, &active.view());
-    let (verdict, servers) = (resolvers.verdict(), resolvers.servers());
-    Log::decision(active, call, &Looked(name, &resolvers), &verdict);
-    match verdict {
-        Verdict::Refuse(Refusal::Exhausted(_, Unusable::ForeignName)) => {
-            return Names::Failed(Failure::Fail);
-        }
-        Verdict::Refuse(Refusal::Exhausted(..)) => return Names::Failed(Failure::Again),
-        Verdict::Refuse(_) => return Names::Failed(Failure::Fail),
-        Verdict::Route(_) | Verdict::Pass(_) if servers.is_empty() => {
-            if matches!(verdict, Verdict::Route(_)) {
-                active.log.line(
-                    Level::Decisions,
-                    format_args!(
-                        "{call} {name}: no DNS servers known, so the host's resolver is asked"
-                    ),
-                );
-            }
-            return Names::Libc;
-        }
-        Verdict::Route(_) | Verdict::Pass(_) => {}
+    match may_ask(active, call, name, &resolvers) {
+        Ok(()) => {}
+        Err(Otherwise::Libc) => return Names::Libc,
+        Err(Otherwise::Failed(failure)) => return Names::Failed(failure),
     }
-    let way = |ip: IpAddr| way(active, &verdict, ip);
     let plan = Plan {
-        servers,
-        search: resolvers.search(),
-        zones: resolvers.zones(),
-        way: &way,
-        families: active.policy.families,
+        families,
         ask,
-        selection: Selection {
-            table: resolvers.table(),
-            prefer: resolvers.prefer(),
-        },
-        patience: Patience::default(),
+        ..plan(active, &resolvers, &way)
     };
     match mif_resolve::lookup(name, &plan) {
         Ok(answer) => {
@@ -319,36 +348,13 @@ fn resolve(active: &Active, call: &str, name: &str, ask: Ask) -> Names {
         Err(failure) => {
             active.log.line(
                 Level::Decisions,
-                format_args!("{call} {name}: no answer ({failure:?}) from {servers:?}"),
+                format_args!(
+                    "{call} {name}: no answer ({failure:?}) from {:?}",
+                    plan.servers
+                ),
             );
             Names::Failed(failure)
         }
-    }
-}
-
-/// A name in a line of the log, with the zone that it was chosen by.
-struct Looked<'a>(&'a str, &'a Resolvers<'a>);
-
-impl fmt::Display for Looked<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.0)?;
-        match self.1.first().map(|first| first.why) {
-            Some(Why::Zone(zone)) => write!(f, " (zone {zone})"),
-            _ => Ok(()),
-        }
-    }
-}
-
-/// How an address is reached within the network that was chosen for a look-up.
-fn way<'p>(active: &'p Active, verdict: &Verdict<'p>, ip: IpAddr) -> Way<'p> {
-    let (policy, host) = (&active.policy, &active.view());
-    match verdict {
-        Verdict::Pass(Pass::System(_)) => Way::Host,
-        _ if mif_policy::Host::owner(host, ip).is_some() => Way::Host,
-        Verdict::Route(route) => policy
-            .route(route.pvd, route.rule, Need::of(ip), host)
-            .map_or(Way::Closed, Way::Route),
-        _ => Way::Closed,
     }
 }
 
@@ -361,7 +367,7 @@ fn from_hosts_file(name: &str, ask: Ask) -> Option<Answer> {
 
 /// Remembers what flows to the addresses found have to be told: the rules that speak of the name,
 /// and where there is a choice of networks, the one whose servers answered.
-fn remember(active: &Active, name: &str, addresses: &[IpAddr], origin: Option<Origin>) {
+pub(crate) fn remember(active: &Active, name: &str, addresses: &[IpAddr], origin: Option<Origin>) {
     let policy = &active.policy;
     let origin = origin.filter(|_| policy.has_several_networks());
     let rules: Vec<RuleId> = policy.rules_naming(name).collect();
@@ -373,43 +379,5 @@ fn remember(active: &Active, name: &str, addresses: &[IpAddr], origin: Option<Or
         active
             .learned
             .remember(mif_socket::canonical(address), known);
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn numeric_and_local_names_are_libcs() {
-        for name in [
-            "127.0.0.1",
-            "127.1",
-            "0x7f.1",
-            "017700000001",
-            "::1",
-            "fe80::1%eth0",
-        ] {
-            assert!(is_libcs(name), "{name}");
-        }
-        for name in [
-            "",
-            ".",
-            "localhost",
-            "LOCALHOST.",
-            "a.localhost",
-            "printer.local",
-        ] {
-            assert!(is_libcs(name), "{name}");
-        }
-        for name in [
-            "who.test",
-            "1.example",
-            "local",
-            "3com.com",
-            "a.localhost.example",
-        ] {
-            assert!(!is_libcs(name), "{name}");
-        }
     }
 }

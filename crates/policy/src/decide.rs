@@ -114,6 +114,20 @@ impl Policy {
         found.map_or(self.last_rule(), |(id, _)| id)
     }
 
+    /// The rule that decides whom the name of an address is asked of: the first that has the
+    /// address, by prefix or by a look-up that returned it (`named`), or a pattern for
+    /// `reverse_name` (below `in-addr.arpa`, `ip6.arpa`), or no condition at all.
+    #[must_use]
+    pub fn rule_for_address(&self, ip: IpAddr, reverse_name: &str, named: &[RuleId]) -> RuleId {
+        let found = self.ids().find(|(id, rule)| {
+            rule.names_match(reverse_name)
+                || rule.prefixes.iter().any(|prefix| prefix.contains(ip))
+                || (!rule.names.is_empty() && named.contains(id))
+                || rule.is_general()
+        });
+        found.map_or(self.last_rule(), |(id, _)| id)
+    }
+
     /// The rules with a pattern for `name`, in order.
     pub fn rules_naming<'s>(&'s self, name: &'s str) -> impl Iterator<Item = RuleId> + 's {
         self.ids()

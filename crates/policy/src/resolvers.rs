@@ -6,7 +6,7 @@
 //! servers. Answers of several domains are never mixed: the first is asked, and those behind it
 //! are who would be if it were not usable. docs/policy.md has the same in the user's words.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use crate::addrsel::{AddressSelection, Prefer, Row};
 use crate::model::{Choice, Dns, Policy, PvdId, RuleId};
@@ -60,6 +60,37 @@ impl Policy {
     /// Who may be asked for `name`, as the application wrote it.
     #[must_use]
     pub fn resolvers<'p>(&'p self, name: &str, host: &impl Host) -> Resolvers<'p> {
+        self.resolvers_by(self.rule_for_name(name), name, host)
+    }
+
+    /// Who may be asked for the names of an address, of which `reverse_name` is the name below
+    /// `in-addr.arpa` or `ip6.arpa`. Where a look-up returned the address, `named` are the rules
+    /// for its name, and `origin` says whose servers told it.
+    #[must_use]
+    pub fn resolvers_of_address<'p>(
+        &'p self,
+        ip: IpAddr,
+        reverse_name: &str,
+        named: &[RuleId],
+        origin: Option<Origin>,
+        host: &impl Host,
+    ) -> Resolvers<'p> {
+        let rule = self.rule_for_address(ip, reverse_name, named);
+        let mut found = self.resolvers_by(rule, reverse_name, host);
+        if let Some(origin) = origin.filter(|&origin| self.binds(origin, rule)) {
+            let (name, by_search) = (reverse_name, false);
+            let bound = self
+                .route(origin.pvd, rule, Need::Any, host)
+                .and_then(|route| found.of_list(&Asked { name, by_search }, route));
+            // Private addresses are others in another network, and so are their names.
+            if let Ok(resolver) = bound {
+                found.domains.insert(0, resolver);
+            }
+        }
+        found
+    }
+
+    fn resolvers_by<'p>(&'p self, rule: RuleId, name: &str, host: &impl Host) -> Resolvers<'p> {
         static NOTHING: Dns = Dns {
             servers: Vec::new(),
             search: Vec::new(),
@@ -67,7 +98,6 @@ impl Policy {
             zones: Vec::new(),
             trusted: false,
         };
-        let rule = self.rule_for_name(name);
         let own = if rule == self.last_rule() {
             &self.dns
         } else {

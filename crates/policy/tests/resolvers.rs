@@ -392,3 +392,62 @@ fn it_matters_where_an_address_was_looked_up_only_if_there_is_a_choice() {
         assert_eq!(policy.has_several_networks(), several, "{text}");
     }
 }
+
+/// Who is asked for the name of an address; with the domain that a look-up got it from.
+#[test]
+fn the_name_of_an_address_is_asked_of_the_domain_that_leads_to_it() {
+    let text = format!(
+        "use = ['lte', 'wifi']\n[pvd.lte]\ninterface = 'wwan0'\ndns = {{ servers = '10.1.0.1' }}\n\
+         [pvd.wifi]\ninterface = 'wlan0'\ndns = {{ servers = '10.2.0.1' }}\n\
+         [[rule]]\nto = ['10.9.0.0/16', '*.2.0.192.in-addr.arpa']\nport = 22\nuse = 'wifi'\n\
+         [[rule]]\nto = '*.corp.test'\nuse = 'work'\n{WORK}"
+    );
+    let policy = policy(&text);
+    let id = |name: &str| {
+        let at = policy
+            .pvds
+            .iter()
+            .position(|pvd| &*pvd.name == name)
+            .unwrap();
+        PvdId(u16::try_from(at).unwrap())
+    };
+    let corp: Vec<_> = policy.rules_naming("a.corp.test").collect();
+    for (ip, reverse_name, named, origin, expected) in [
+        (
+            "203.0.113.1",
+            "1.113.0.203.in-addr.arpa",
+            false,
+            None,
+            "lte",
+        ),
+        ("10.9.0.1", "1.0.9.10.in-addr.arpa", false, None, "wifi"),
+        ("192.0.2.1", "1.2.0.192.in-addr.arpa", false, None, "wifi"),
+        ("10.8.0.1", "1.0.8.10.in-addr.arpa", false, None, "work"),
+        ("10.8.0.1", "1.0.8.10.in-addr.arpa", true, None, "work"),
+        // Where it was looked up, if that one may be asked for its name.
+        (
+            "203.0.113.1",
+            "1.113.0.203.in-addr.arpa",
+            false,
+            Some("wifi"),
+            "wifi",
+        ),
+        (
+            "203.0.113.1",
+            "1.113.0.203.in-addr.arpa",
+            false,
+            Some("work"),
+            "lte",
+        ),
+    ] {
+        let ip: IpAddr = ip.parse().unwrap();
+        let named = if named { &corp[..] } else { &[] };
+        let origin = origin.map(|name| Origin {
+            pvd: id(name),
+            by_zone: false,
+        });
+        let found = policy.resolvers_of_address(ip, reverse_name, named, origin, &Lab(&policy));
+        let first = found.first().map(|first| first.route.name);
+        assert_eq!(first, Some(expected), "{ip} {origin:?}");
+    }
+}

@@ -16,9 +16,9 @@ use rustix::io::{self, Errno};
 use rustix::net::{MMsgHdr, RecvFlags, SendAncillaryBuffer, SendFlags, recv, send, sendmmsg};
 use rustix::rand::{GetRandomFlags, getrandom};
 
-use crate::Plan;
 use crate::codec::{Question, Read, Reply};
 use crate::socket::{Deadline, open, wait};
+use crate::{Plan, Ways};
 
 /// Room for a datagram: servers may send more than they were told to.
 const DATAGRAM: usize = 4096;
@@ -161,31 +161,16 @@ impl<'p> Exchange<'p> {
         Ok(())
     }
 
-    /// Asks one question over a connection of its own (RFC 7766).
+    /// Asks one question over a connection of its own.
     fn by_stream(
         &self,
         server: SocketAddr,
         question: &Question,
         edns: bool,
     ) -> io::Result<Result<Reply, Trouble>> {
-        let deadline = self.deadline(self.plan.patience.timeout);
-        let fd = open(Kind::Stream, server, self.plan.way)?;
         let query = question.encode(edns).ok_or(Errno::INVAL)?;
-        let length = u16::try_from(query.len()).map_err(|_| Errno::MSGSIZE)?;
-        let message = [&length.to_be_bytes()[..], &query].concat();
-        let mut sent = 0;
-        while sent < message.len() {
-            wait(&fd, PollFlags::OUT, deadline)?;
-            match send(&fd, &message[sent..], SendFlags::NOSIGNAL) {
-                Ok(n) => sent += n,
-                Err(Errno::AGAIN | Errno::INTR) => {}
-                Err(e) => return Err(e),
-            }
-        }
-        let mut length = [0; 2];
-        receive(&fd, &mut length, deadline)?;
-        let mut reply = vec![0; usize::from(u16::from_be_bytes(length))];
-        receive(&fd, &mut reply, deadline)?;
+        let deadline = self.deadline(self.plan.patience.timeout);
+        let reply = by_stream(server, &query, self.plan.way, deadline)?;
         Ok(match question.read(&reply) {
             Read::Reply(reply) if !reply.truncated => Ok(reply),
             _ => Err(Trouble::Broken),
@@ -195,6 +180,32 @@ impl<'p> Exchange<'p> {
     fn deadline(&self, wait: Duration) -> Deadline {
         Deadline::after(wait).min(self.end)
     }
+}
+
+/// A message and its reply over a connection of their own (RFC 7766).
+pub(crate) fn by_stream(
+    server: SocketAddr,
+    query: &[u8],
+    way: &Ways<'_>,
+    deadline: Deadline,
+) -> io::Result<Vec<u8>> {
+    let fd = open(Kind::Stream, server, way)?;
+    let length = u16::try_from(query.len()).map_err(|_| Errno::MSGSIZE)?;
+    let message = [&length.to_be_bytes()[..], query].concat();
+    let mut sent = 0;
+    while sent < message.len() {
+        wait(&fd, PollFlags::OUT, deadline)?;
+        match send(&fd, &message[sent..], SendFlags::NOSIGNAL) {
+            Ok(n) => sent += n,
+            Err(Errno::AGAIN | Errno::INTR) => {}
+            Err(e) => return Err(e),
+        }
+    }
+    let mut length = [0; 2];
+    receive(&fd, &mut length, deadline)?;
+    let mut reply = vec![0; usize::from(u16::from_be_bytes(length))];
+    receive(&fd, &mut reply, deadline)?;
+    Ok(reply)
 }
 
 /// One call for both queries, as glibc does; the kernel may take the first alone.

@@ -49,6 +49,19 @@ pub fn lookup(text: &str, name: &str, ask: Ask) -> Option<Answer> {
     }
 }
 
+/// The names that the first line with `address` gives it, the canonical one first; `None` if there
+/// is no such line.
+#[must_use]
+pub fn reverse(text: &str, address: IpAddr) -> Option<Vec<String>> {
+    text.lines().find_map(|line| {
+        let line = line.split('#').next().unwrap_or_default();
+        let mut words = line.split_ascii_whitespace();
+        let found = words.next()?.parse() == Ok(address);
+        let names: Vec<_> = words.map(str::to_owned).collect();
+        (found && !names.is_empty()).then_some(names)
+    })
+}
+
 fn wanted(address: IpAddr, ask: Ask) -> bool {
     match ask {
         Ask::V4 => address.is_ipv4(),
@@ -118,5 +131,23 @@ fe80::1%eth0 who
             assert_eq!(lookup(TEXT, name, Ask::Both), None, "{name}");
         }
         assert_eq!(lookup(TEXT, "alias", Ask::V6), None);
+    }
+
+    #[test]
+    fn the_first_line_with_an_address_names_it() {
+        for (address, names) in [
+            ("192.0.2.1", Some(&["Who.test", "who"][..])),
+            ("2001:db8:0::1", Some(&["who.test"])),
+            ("192.0.2.2", Some(&["other", "alias", "who"])),
+            ("192.0.2.3", None),
+            ("192.0.2.4", None),
+            ("192.0.2.99", None),
+        ] {
+            let found = reverse(TEXT, address.parse().unwrap());
+            let found: Option<Vec<_>> = found
+                .as_ref()
+                .map(|names| names.iter().map(String::as_str).collect());
+            assert_eq!(found.as_deref(), names, "{address}");
+        }
     }
 }

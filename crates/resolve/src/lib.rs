@@ -2,7 +2,8 @@
 //! put on that domain (RFC 6731: an answer is used only in the domain it came from).
 //!
 //! [`lookup`] turns a name into the `search` list's candidates, asks each of the servers
-//! (`exchange`), follows aliases, and orders the addresses (`probe`, [`order`]). Sockets are
+//! (`exchange`), follows aliases, and orders the addresses (`probe`, [`order`]). [`reverse`] finds the
+//! names of an address, and [`raw`] carries a message of the application's own. Sockets are
 //! opened, used and closed within the call by raw system calls: nothing passes through the
 //! `connect` and `sendto` symbols, which libmif.so itself interposes, and `errno` stays as it is.
 //!
@@ -15,8 +16,11 @@
 mod codec;
 mod exchange;
 pub mod hosts;
+pub mod idn;
 pub mod order;
 mod probe;
+pub mod raw;
+pub mod reverse;
 mod search;
 mod socket;
 

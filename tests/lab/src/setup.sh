@@ -165,14 +165,20 @@ END
     dnsmasq --conf-file=/dev/null --user=root --group= --pid-file= \
         --bind-interfaces --listen-address="10.$number.0.1,2001:db8:$number::1" \
         --no-resolv --no-hosts --addn-hosts="$lab/dns/$name.hosts" --local=/test/ --local=// \
+        --local=/in-addr.arpa/ --local=/ip6.arpa/ \
         --cname=alias.test,who.test --local-ttl=60 \
+        --ptr-record="7.100.51.198.in-addr.arpa,of-$name.test" \
+        --ptr-record="9.100.51.198.in-addr.arpa,no host.test" \
+        --txt-record="split.test,told by $name" \
+        --srv-host="_xmpp._tcp.test,$name.srv.test,5222" \
         --log-queries --log-facility="$lab/dns/$name.log"
     links_up
 }
 
 # The names that a provider knows, as a hosts file.
 names() {
-    for known in who v4; do
+    # bücher.test
+    for known in who v4 xn--bcher-kva; do
         echo "203.0.113.10 $known.test"
     done
     for known in who v6; do

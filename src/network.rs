@@ -1,0 +1,120 @@
+//! The network that the policy picks for a look-up: whether its servers are asked, over which
+//! sockets, and in which order addresses are wanted there. All that looks names up shares it.
+
+use std::ffi::c_int;
+use std::fmt;
+use std::net::IpAddr;
+
+use mif_policy::{Need, Pass, Refusal, Resolvers, Unusable, Verdict, Why};
+use mif_resolve::order::Selection;
+use mif_resolve::{Ask, Failure, Patience, Plan, Way, Ways};
+
+use crate::init::Active;
+use crate::log::{Level, Log};
+
+/// `netdb.h`.
+pub(crate) const HOST_NOT_FOUND: c_int = 1;
+pub(crate) const TRY_AGAIN: c_int = 2;
+pub(crate) const NO_RECOVERY: c_int = 3;
+pub(crate) const NO_DATA: c_int = 4;
+
+/// What is to be done with a look-up that is not put to a network's servers.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Otherwise {
+    /// libc is to do it.
+    Libc,
+    /// The policy refuses it.
+    Failed(Failure),
+}
+
+/// Whether the servers of the policy's choice are to be asked; what was decided is logged.
+pub(crate) fn may_ask(
+    active: &Active,
+    call: &str,
+    name: &str,
+    resolvers: &Resolvers<'_>,
+) -> Result<(), Otherwise> {
+    let verdict = resolvers.verdict();
+    Log::decision(active, call, &Looked(name, resolvers), &verdict);
+    match verdict {
+        Verdict::Refuse(Refusal::Exhausted(_, Unusable::ForeignName)) => {
+            Err(Otherwise::Failed(Failure::Fail))
+        }
+        Verdict::Refuse(Refusal::Exhausted(..)) => Err(Otherwise::Failed(Failure::Again)),
+        Verdict::Refuse(_) => Err(Otherwise::Failed(Failure::Fail)),
+        Verdict::Route(_) | Verdict::Pass(_) if resolvers.servers().is_empty() => {
+            if matches!(verdict, Verdict::Route(_)) {
+                active.log.line(
+                    Level::Decisions,
+                    format_args!(
+                        "{call} {name}: no DNS servers known, so the host's resolver is asked"
+                    ),
+                );
+            }
+            Err(Otherwise::Libc)
+        }
+        Verdict::Route(_) | Verdict::Pass(_) => Ok(()),
+    }
+}
+
+/// How questions are put to the servers of the policy's choice.
+pub(crate) fn plan<'a>(
+    active: &'a Active,
+    resolvers: &Resolvers<'a>,
+    way: &'a Ways<'a>,
+) -> Plan<'a> {
+    Plan {
+        servers: resolvers.servers(),
+        search: resolvers.search(),
+        zones: resolvers.zones(),
+        way,
+        families: active.policy.families,
+        ask: Ask::Both,
+        selection: selection(resolvers),
+        patience: Patience::default(),
+    }
+}
+
+/// What the policy says about the order of addresses.
+pub(crate) fn selection<'p>(resolvers: &Resolvers<'p>) -> Selection<'p> {
+    Selection {
+        table: resolvers.table(),
+        prefer: resolvers.prefer(),
+    }
+}
+
+/// A name in a line of the log, with the zone that it was chosen by.
+struct Looked<'a>(&'a str, &'a Resolvers<'a>);
+
+impl fmt::Display for Looked<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.0)?;
+        match self.1.first().map(|first| first.why) {
+            Some(Why::Zone(zone)) => write!(f, " (zone {zone})"),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// How an address is reached within the network that was chosen for a look-up.
+pub(crate) fn way<'p>(active: &'p Active, verdict: &Verdict<'p>, ip: IpAddr) -> Way<'p> {
+    let (policy, host) = (&active.policy, &active.view());
+    match verdict {
+        Verdict::Pass(Pass::System(_)) => Way::Host,
+        _ if mif_policy::Host::owner(host, ip).is_some() => Way::Host,
+        Verdict::Route(route) => policy
+            .route(route.pvd, route.rule, Need::of(ip), host)
+            .map_or(Way::Closed, Way::Route),
+        _ => Way::Closed,
+    }
+}
+
+/// The `h_errno` of a failure.
+pub(crate) fn host_error(failure: Failure) -> c_int {
+    match failure {
+        Failure::NoName => HOST_NOT_FOUND,
+        Failure::NoData => NO_DATA,
+        Failure::Again => TRY_AGAIN,
+        Failure::Fail => NO_RECOVERY,
+    }
+}

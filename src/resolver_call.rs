@@ -1,0 +1,409 @@
+//! One call of the resolver's own functions (`resolver.rs`), from its question to its answer.
+
+use std::ffi::{CStr, CString, c_char, c_int};
+use std::net::IpAddr;
+use std::time::Duration;
+
+use mif_policy::{Resolvers, Verdict};
+use mif_resolve::raw::{self, Reply, Transport, Unanswered};
+use mif_resolve::{Patience, reverse};
+
+use crate::guard::unless_panic;
+use crate::hooks::next;
+use crate::hostent::set_h_errno;
+use crate::init::{Active, keeping_errno};
+use crate::log::Level;
+use crate::lookup;
+use crate::network::{
+    HOST_NOT_FOUND, NO_DATA, NO_RECOVERY, Otherwise, TRY_AGAIN, host_error, may_ask, plan, way,
+};
+use crate::resolver_state::{Options, State};
+use crate::sockaddr::is_plausible;
+
+/// The longest packet that is made for a name, with room for an OPT record.
+const QUERY: usize = 512;
+/// A header without records; no answer is shorter.
+const HEADER: usize = 12;
+
+/// One call: where its answer goes, and whose state it uses.
+pub(crate) struct Call {
+    pub(crate) name: &'static str,
+    pub(crate) active: &'static Active,
+    pub(crate) state: *mut State,
+    pub(crate) answer: *mut u8,
+    pub(crate) size: c_int,
+}
+
+/// A question without its name.
+#[derive(Clone, Copy)]
+pub(crate) struct Question {
+    pub(crate) class: c_int,
+    pub(crate) kind: c_int,
+}
+
+/// Why there is nothing to return but -1: `errno` and `h_errno`.
+#[derive(Clone, Copy)]
+struct Missed {
+    errno: c_int,
+    host_error: c_int,
+    /// The server itself failed, so that another name may do better.
+    servfail: bool,
+}
+
+/// In each of these, `None` leaves the call to libc.
+impl Call {
+    /// # Safety
+    /// Name, state and answer as for `res_nquery(3)`.
+    pub(crate) unsafe fn query(&self, name: *const c_char, question: Question) -> Option<c_int> {
+        // SAFETY: the caller's contract.
+        let name = unsafe { text(name) }?;
+        let resolvers = self.resolvers(name);
+        if let Some(refused) = self.refused(name, &resolvers)? {
+            return Some(self.fail(refused));
+        }
+        Some(self.finish(self.ask(name, question, &resolvers)))
+    }
+
+    /// # Safety
+    /// As [`Self::query`].
+    pub(crate) unsafe fn querydomain(
+        &self,
+        name: *const c_char,
+        domain: *const c_char,
+        question: Question,
+    ) -> Option<c_int> {
+        // SAFETY: the caller's contract.
+        let name = unsafe { text(name) }?;
+        let whole = if domain.is_null() {
+            let bytes = name.to_bytes();
+            CString::new(bytes.strip_suffix(b".").unwrap_or(bytes))
+        } else {
+            // SAFETY: the caller's contract.
+            let domain = unsafe { text(domain) }?;
+            CString::new([name.to_bytes(), b".", domain.to_bytes()].concat())
+        };
+        let whole = whole.ok()?;
+        // SAFETY: a C string of ours; the rest is the caller's.
+        unsafe { self.query(whole.as_ptr(), question) }
+    }
+
+    /// The names of the search list, in the order of glibc's `res_nsearch`. All are asked of the
+    /// network that is chosen for the name as it is written.
+    ///
+    /// # Safety
+    /// As [`Self::query`].
+    pub(crate) unsafe fn search(&self, name: *const c_char, question: Question) -> Option<c_int> {
+        // SAFETY: the caller's contract.
+        let name = unsafe { text(name) }?;
+        let resolvers = self.resolvers(name);
+        if let Some(refused) = self.refused(name, &resolvers)? {
+            return Some(self.fail(refused));
+        }
+        let options = self.options();
+        let bytes = name.to_bytes();
+        let (dots, at_end) = (bytes.contains(&b'.'), bytes.ends_with(b"."));
+        let mut as_is = None;
+        if dots {
+            match self.ask(name, question, &resolvers) {
+                Err(missed) if !at_end => as_is = Some(missed),
+                result => return Some(self.finish(result)),
+            }
+        }
+        let (mut no_data, mut servfail, mut searched) = (false, false, false);
+        let listed = if dots {
+            Options::DNSRCH
+        } else {
+            Options::DEFNAMES
+        };
+        let suffixes = resolvers.search().iter().filter(|_| options.has(listed));
+        for suffix in suffixes {
+            let suffix = suffix.trim_matches('.');
+            let Ok(below) = CString::new([bytes, b".", suffix.as_bytes()].concat()) else {
+                continue;
+            };
+            searched = true;
+            match self.ask(&below, question, &resolvers) {
+                Err(missed) if missed.host_error == NO_DATA => no_data = true,
+                Err(missed) if missed.host_error == HOST_NOT_FOUND => {}
+                Err(missed) if missed.servfail => servfail = true,
+                // Every further name would wait as long again.
+                result => return Some(self.finish(result)),
+            }
+            if !options.has(Options::DNSRCH) {
+                break;
+            }
+        }
+        let mut last = Missed {
+            errno: 0,
+            host_error: HOST_NOT_FOUND,
+            servfail: false,
+        };
+        if as_is.is_none() && !(searched && options.has(Options::NOTLDQUERY)) {
+            match self.ask(name, question, &resolvers) {
+                Err(missed) => last = missed,
+                result => return Some(self.finish(result)),
+            }
+        }
+        if let Some(missed) = as_is {
+            last = missed;
+        } else if no_data {
+            last.host_error = NO_DATA;
+        } else if servfail {
+            last.host_error = TRY_AGAIN;
+        }
+        Some(self.fail(last))
+    }
+
+    /// A packet of the caller's, as it is.
+    ///
+    /// # Safety
+    /// Packet, state and answer as for `res_nsend(3)`.
+    pub(crate) unsafe fn send_given(&self, packet: *const u8, length: c_int) -> Option<c_int> {
+        let length = usize::try_from(length)
+            .ok()
+            .filter(|&length| length >= HEADER)?;
+        if !is_plausible(packet) {
+            return None;
+        }
+        // SAFETY: the caller vouches for `length` bytes.
+        let packet = unsafe { std::slice::from_raw_parts(packet, length) };
+        let name = unless_panic(None, || raw::name_of(packet)).unwrap_or_default();
+        let name = CString::new(name).ok()?;
+        let resolvers = self.resolvers(&name);
+        if let Some(refused) = self.refused(&name, &resolvers)? {
+            set_errno(refused.errno);
+            return Some(-1);
+        }
+        Some(match self.send(packet, &resolvers) {
+            Ok(length) => length,
+            Err(missed) => {
+                set_errno(missed.errno);
+                -1
+            }
+        })
+    }
+
+    /// Who is to be asked: for the reverse name of an address whoever flows to it would reach.
+    fn resolvers(&self, name: &CStr) -> Resolvers<'static> {
+        let name = name.to_string_lossy();
+        let (policy, host) = (&self.active.policy, &self.active.view());
+        match reverse::address_of(&name) {
+            Some(ip) => {
+                let known = self.active.learned.of(ip);
+                policy.resolvers_of_address(ip, &name, known.rules, known.origin, host)
+            }
+            None => policy.resolvers(&name, host),
+        }
+    }
+
+    /// What the policy has against asking, if anything.
+    #[allow(clippy::option_option)] // The outer one leaves the call to libc.
+    fn refused(&self, name: &CStr, resolvers: &Resolvers<'_>) -> Option<Option<Missed>> {
+        match may_ask(self.active, self.name, &name.to_string_lossy(), resolvers) {
+            Ok(()) => Some(None),
+            Err(Otherwise::Libc) => None,
+            Err(Otherwise::Failed(failure)) => Some(Some(Missed {
+                errno: libc::ENETUNREACH,
+                host_error: host_error(failure),
+                servfail: false,
+            })),
+        }
+    }
+
+    /// One question; the answer's length.
+    fn ask(
+        &self,
+        name: &CStr,
+        question: Question,
+        resolvers: &Resolvers<'_>,
+    ) -> Result<c_int, Missed> {
+        let again = |missed: Missed| Missed {
+            host_error: TRY_AGAIN,
+            ..missed
+        };
+        let packet = self.packet(name, question)?;
+        let length = self.send(&packet, resolvers).map_err(again)?;
+        // SAFETY: an answer of at least a header has just been written here.
+        let header = unsafe { self.answer.cast::<[u8; HEADER]>().read_unaligned() };
+        let (code, count) = (header[3] & 0xf, u16::from_be_bytes([header[6], header[7]]));
+        let host_error = match code {
+            0 if count > 0 => {
+                self.remember(name, length, resolvers);
+                return Ok(length);
+            }
+            0 => NO_DATA,
+            2 => TRY_AGAIN,
+            3 => HOST_NOT_FOUND,
+            _ => NO_RECOVERY,
+        };
+        Err(Missed {
+            errno: 0,
+            host_error,
+            servfail: code == 2,
+        })
+    }
+
+    /// The query that libc would send.
+    fn packet(&self, name: &CStr, question: Question) -> Result<Vec<u8>, Missed> {
+        let mut packet = vec![0; QUERY];
+        let length = keeping_errno(|| {
+            // SAFETY: the caller's state, a C string, and a buffer of the size that is said.
+            unsafe {
+                next::res_nmkquery()(
+                    self.state,
+                    0,
+                    name.as_ptr(),
+                    question.class,
+                    question.kind,
+                    std::ptr::null(),
+                    0,
+                    std::ptr::null(),
+                    packet.as_mut_ptr(),
+                    512,
+                )
+            }
+        });
+        let errno = libc::EMSGSIZE;
+        let missed = Missed {
+            errno,
+            host_error: NO_RECOVERY,
+            servfail: false,
+        };
+        let length = usize::try_from(length)
+            .ok()
+            .filter(|&length| length >= HEADER);
+        packet.truncate(length.ok_or(missed)?);
+        let options = self.options();
+        if options.has(Options::EDNS0) || options.has(Options::DNSSEC) {
+            // RFC 6891: the root, OPT, what a datagram may have (as glibc 1200), no extensions,
+            // and DO.
+            let dnssec = if options.has(Options::DNSSEC) {
+                0x80
+            } else {
+                0
+            };
+            packet.extend([0, 0, 41, 0x04, 0xb0, 0, 0, dnssec, 0, 0, 0]);
+            packet[11] += 1;
+        }
+        Ok(packet)
+    }
+
+    /// Puts a packet to the servers, and the reply where the caller wants it. Its length; over a
+    /// connection the whole one, even if less of it fitted.
+    fn send(&self, packet: &[u8], resolvers: &Resolvers<'_>) -> Result<c_int, Missed> {
+        let missed = |errno| Missed {
+            errno,
+            host_error: TRY_AGAIN,
+            servfail: false,
+        };
+        let room = usize::try_from(self.size).unwrap_or(0);
+        if room < HEADER || !is_plausible(self.answer) {
+            return Err(missed(libc::EINVAL));
+        }
+        let exchanged = unless_panic(Err(Unanswered::Silent), || {
+            let (active, verdict): (_, Verdict<'_>) = (self.active, resolvers.verdict());
+            let way = |ip: IpAddr| way(active, &verdict, ip);
+            let mut plan = plan(active, resolvers, &way);
+            plan.patience = self.patience();
+            raw::exchange(packet, self.transport(packet), &plan).inspect_err(|why| {
+                active.log.line(
+                    Level::Decisions,
+                    format_args!("{}: no answer ({why:?}) from {:?}", self.name, plan.servers),
+                );
+            })
+        });
+        let Reply {
+            mut bytes,
+            by_stream,
+        } = exchanged.map_err(|why| match why {
+            Unanswered::Unreachable => missed(libc::ECONNREFUSED),
+            Unanswered::Silent | Unanswered::Unwilling => missed(libc::ETIMEDOUT),
+        })?;
+        if bytes.len() < HEADER {
+            return Err(missed(libc::ETIMEDOUT));
+        }
+        bytes[3] &= !0x20;
+        let whole = bytes.len();
+        if whole > room {
+            bytes.truncate(room);
+            // What does not fit of a datagram is not told, as in glibc.
+            bytes[2] |= if by_stream { 2 } else { 0 };
+        }
+        // SAFETY: the caller vouches for `room` bytes, and there are no more of these.
+        unsafe { std::ptr::copy_nonoverlapping(bytes.as_ptr(), self.answer, bytes.len()) };
+        let told = if by_stream { whole } else { bytes.len() };
+        c_int::try_from(told).map_err(|_| missed(libc::EMSGSIZE))
+    }
+
+    /// Addresses in an answer are a look-up's, whoever made it.
+    fn remember(&self, name: &CStr, length: c_int, resolvers: &Resolvers<'_>) {
+        if !self.active.policy.learns_addresses() {
+            return;
+        }
+        let room = usize::try_from(self.size.min(length)).unwrap_or(0);
+        // SAFETY: so much of the answer has just been written.
+        let answer = unsafe { std::slice::from_raw_parts(self.answer, room) };
+        unless_panic((), || {
+            let addresses = raw::addresses(answer);
+            let name = name.to_string_lossy();
+            lookup::remember(self.active, &name, &addresses, resolvers.origin());
+        });
+    }
+
+    fn options(&self) -> Options {
+        // SAFETY: the caller's state.
+        unsafe { (*self.state).options }
+    }
+
+    fn transport(&self, packet: &[u8]) -> Transport {
+        let options = self.options();
+        if options.has(Options::USEVC) || packet.len() > QUERY {
+            Transport::Stream
+        } else if options.has(Options::IGNTC) {
+            Transport::Datagram
+        } else {
+            Transport::Either
+        }
+    }
+
+    /// The state's own, within what resolv.conf(5) allows.
+    fn patience(&self) -> Patience {
+        // SAFETY: the caller's state.
+        let timeout = unsafe { (*self.state).retrans };
+        // SAFETY: the caller's state.
+        let attempts = unsafe { (*self.state).retry };
+        Patience {
+            timeout: Duration::from_secs(u64::try_from(timeout.clamp(1, 30)).unwrap_or(5)),
+            attempts: u32::try_from(attempts.clamp(1, 5)).unwrap_or(2),
+            ..Patience::default()
+        }
+    }
+
+    fn finish(&self, result: Result<c_int, Missed>) -> c_int {
+        result.unwrap_or_else(|missed| self.fail(missed))
+    }
+
+    fn fail(&self, missed: Missed) -> c_int {
+        if missed.errno != 0 {
+            set_errno(missed.errno);
+        }
+        set_h_errno(missed.host_error);
+        // SAFETY: the caller's state.
+        unsafe { (*self.state).host_error = missed.host_error };
+        -1
+    }
+}
+
+/// # Safety
+/// The pointer must be null, invalid for every process, or a C string that stays for `'n`.
+unsafe fn text<'n>(text: *const c_char) -> Option<&'n CStr> {
+    // SAFETY: the caller's contract.
+    is_plausible(text).then(|| unsafe { CStr::from_ptr(text) })
+}
+
+fn set_errno(value: c_int) {
+    // SAFETY: takes nothing and always returns this thread's errno.
+    let slot = unsafe { libc::__errno_location() };
+    // SAFETY: the thread's errno is always writable.
+    unsafe { *slot = value };
+}
