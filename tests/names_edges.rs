@@ -146,6 +146,8 @@ fn the_hosts_line_decides_which_names_are_asked_for() {
 
     hosts_line("dns");
     assert_eq!(getent("hosts.test").code, Some(2), "without the hosts file");
+    let out = lab.mif(&BY_WAN1, &["getent", "hosts", "203.0.113.10"]);
+    assert!(out.ok().ends_with(" who.test"), "{out}");
     hosts_line("files");
     let asked = lab.queries("rb").len();
     assert_eq!(getent("split.test").code, Some(2), "without DNS");

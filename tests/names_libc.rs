@@ -140,20 +140,16 @@ fn the_resolvers_own_functions_ask_the_network() {
     let lab = Lab::new();
     let program = lab.probe("resolver");
     let program = program.to_str().unwrap();
-    for call in [
-        "query",
-        "nquery",
-        "search",
-        "nsearch",
-        "send",
-        "nsend",
-        "old-query",
-        "old-nquery",
-        "old-search",
-        "old-nsend",
-    ] {
-        let out = under_wan1(&lab, "resolver", &[call, "split.test", "1"]);
-        assert!(out.ok().ends_with("\n1 203.0.113.22"), "{call}: {out}");
+    let own = ["query", "nquery", "search", "nsearch", "send", "nsend"];
+    for old in ["", "old-"] {
+        for call in own.map(|call| format!("{old}{call}")) {
+            let out = under_wan1(&lab, "resolver", &[&call, "split.test", "1"]);
+            assert!(out.ok().ends_with("\n1 203.0.113.22"), "{call}: {out}");
+        }
+        for call in ["querydomain", "nquerydomain"].map(|call| format!("{old}{call}")) {
+            let out = under_wan1(&lab, "resolver", &[&call, "split", "1", "test"]);
+            assert!(out.ok().ends_with("\n1 203.0.113.22"), "{call}: {out}");
+        }
     }
     // Servers in the caller's state are the host's, or were once.
     for server in ["10.1.0.1", "10.3.0.1"] {
@@ -265,4 +261,34 @@ fn the_name_of_an_address_is_asked_of_the_network_that_leads_to_it() {
     assert!(lab.mif(&options, &words).ok().ends_with("\n12 of-rb.test"));
     let asked = |router| lab.queries(router).len();
     assert_eq!([asked("ra"), asked("rb"), asked("rv")], [1, 3, 0]);
+}
+
+#[test]
+fn foreign_replies_are_passed_over_and_authenticity_is_not_vouched_for() {
+    let lab = Lab::new();
+    // It answers first with another id, then with another question, then rightly, each time with
+    // the AD bit: by 192.0.2.1, .2 and .3.
+    let script = "import socket\n\
+        s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)\n\
+        s.bind(('10.2.0.1', 5300))\n\
+        print('ready', flush=True)\n\
+        while True:\n    \
+            q, peer = s.recvfrom(999)\n    \
+            def send(id, name, last):\n        \
+                record = b'\\xc0\\x0c\\0\\1\\0\\1\\0\\0\\0\\0\\0\\4' + bytes([192, 0, 2, last])\n        \
+                s.sendto(id + b'\\x81\\xa0\\0\\1\\0\\1\\0\\0\\0\\0' + name + record, peer)\n    \
+            send(bytes([q[0] ^ 1, q[1]]), q[12:], 1)\n    \
+            send(q[:2], b'\\3foo' + q[16:], 2)\n    \
+            send(q[:2], q[12:], 3)\n";
+    let server = lab.command("python3").args(["-c", script]).within("rb");
+    let server = server.root().spawn();
+    server.wait_for_line("ready");
+    let program = lab.probe("resolver");
+    let program = program.to_str().unwrap();
+    for call in ["query", "nsend"] {
+        let options = ["-i", "wan1", "-d", "10.2.0.1:5300"];
+        let out = lab.mif(&options, &[program, call, "who.test", "1"]);
+        let said = "42 bytes, rcode 0, tc 0, ad 0, 1 answers\n1 192.0.2.3";
+        assert_eq!(out.ok(), said, "{call}");
+    }
 }

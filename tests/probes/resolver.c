@@ -17,16 +17,28 @@
 int old_query(const char *, int, int, unsigned char *, int);
 int old_nquery(res_state, const char *, int, int, unsigned char *, int);
 int old_search(const char *, int, int, unsigned char *, int);
+int old_nsearch(res_state, const char *, int, int, unsigned char *, int);
+int old_querydomain(const char *, const char *, int, int, unsigned char *, int);
+int old_nquerydomain(res_state, const char *, const char *, int, int, unsigned char *, int);
+int old_send(const unsigned char *, int, unsigned char *, int);
 int old_nsend(res_state, const unsigned char *, int, unsigned char *, int);
 #ifdef __x86_64__
 __asm__(".symver old_query, __res_query@GLIBC_2.2.5");
 __asm__(".symver old_nquery, __res_nquery@GLIBC_2.2.5");
 __asm__(".symver old_search, __res_search@GLIBC_2.2.5");
+__asm__(".symver old_nsearch, __res_nsearch@GLIBC_2.2.5");
+__asm__(".symver old_querydomain, __res_querydomain@GLIBC_2.2.5");
+__asm__(".symver old_nquerydomain, __res_nquerydomain@GLIBC_2.2.5");
+__asm__(".symver old_send, __res_send@GLIBC_2.2.5");
 __asm__(".symver old_nsend, __res_nsend@GLIBC_2.2.5");
 #else
 #define old_query res_query
 #define old_nquery res_nquery
 #define old_search res_search
+#define old_nsearch res_nsearch
+#define old_querydomain res_querydomain
+#define old_nquerydomain res_nquerydomain
+#define old_send res_send
 #define old_nsend res_nsend
 #endif
 
@@ -114,6 +126,14 @@ int main(int argc, char **argv)
         length = old_nquery(&state, name, ns_c_in, type, answer, room);
     else if (!strcmp(call, "old-search"))
         length = old_search(name, ns_c_in, type, answer, room);
+    else if (!strcmp(call, "old-nsearch"))
+        length = old_nsearch(&state, name, ns_c_in, type, answer, room);
+    else if (!strcmp(call, "old-querydomain"))
+        length = old_querydomain(name, more, ns_c_in, type, answer, sizeof answer);
+    else if (!strcmp(call, "old-nquerydomain"))
+        length = old_nquerydomain(&state, name, more, ns_c_in, type, answer, sizeof answer);
+    else if (!strcmp(call, "old-send"))
+        length = old_send(packet, size, answer, room);
     else if (!strcmp(call, "old-nsend"))
         length = old_nsend(&state, packet, size, answer, room);
     else if (!strcmp(call, "nstream")) {
