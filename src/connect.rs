@@ -15,13 +15,14 @@ use crate::{bind, connection, flags};
 /// As connect(2).
 pub(crate) unsafe fn connect(fd: c_int, addr: *const sockaddr, len: socklen_t) -> c_int {
     // SAFETY: the caller vouches for `len` bytes at `addr`, as for connect(2).
+    if unsafe { may_open_a_listener(addr, len) } {
+        // SAFETY: the caller's own arguments.
+        return unsafe { dissolve(fd, addr, len) };
+    }
+    // SAFETY: as above.
     match unsafe { prepare("connect", fd, addr, len) } {
-        Ok(()) => {
-            // SAFETY: the caller's own arguments.
-            let done = unsafe { real::connect(fd, addr, len) };
-            // SAFETY: the caller's own arguments.
-            unsafe { keep_listener(done, fd, addr, len) }
-        }
+        // SAFETY: the caller's own arguments.
+        Ok(()) => unsafe { real::connect(fd, addr, len) },
         Err(errno) => fail(errno),
     }
 }
@@ -30,25 +31,38 @@ pub(crate) unsafe fn connect(fd: c_int, addr: *const sockaddr, len: socklen_t) -
 /// As connect(2).
 pub(crate) unsafe fn alias(fd: c_int, addr: *const sockaddr, len: socklen_t) -> c_int {
     // SAFETY: the caller vouches for `len` bytes at `addr`, as for connect(2).
+    if unsafe { may_open_a_listener(addr, len) } {
+        // SAFETY: the caller's own arguments.
+        return unsafe { dissolve(fd, addr, len) };
+    }
+    // SAFETY: as above.
     match unsafe { prepare("connect", fd, addr, len) } {
-        Ok(()) => {
-            // SAFETY: the caller's own arguments.
-            let done = unsafe { real::__connect(fd, addr, len) };
-            // SAFETY: the caller's own arguments.
-            unsafe { keep_listener(done, fd, addr, len) }
-        }
+        // SAFETY: the caller's own arguments.
+        Ok(()) => unsafe { real::__connect(fd, addr, len) },
         Err(errno) => fail(errno),
     }
 }
 
-/// Puts a datagram listener back on its network after a connect that dissolved its association,
-/// and with it the device that mif had pinned it to.
+/// Whether a connect dissolves an association (`AF_UNSPEC`), which takes away the device that mif
+/// may have pinned a datagram listener to.
 ///
 /// # Safety
 /// `addr` as for connect(2).
-unsafe fn keep_listener(done: c_int, fd: c_int, addr: *const sockaddr, len: socklen_t) -> c_int {
+#[inline]
+unsafe fn may_open_a_listener(addr: *const sockaddr, len: socklen_t) -> bool {
     // SAFETY: the caller's contract.
-    if done == 0 && flags::any(flags::DEVICE) && unsafe { address::is_none(addr, len) } {
+    flags::any(flags::DEVICE) && unsafe { address::is_none(addr, len) }
+}
+
+/// Dissolves an association, and puts a datagram listener back on its network.
+///
+/// # Safety
+/// As connect(2).
+#[cold]
+unsafe fn dissolve(fd: c_int, addr: *const sockaddr, len: socklen_t) -> c_int {
+    // SAFETY: the caller's own arguments.
+    let done = unsafe { real::connect(fd, addr, len) };
+    if done == 0 {
         bind::listen_again(fd);
     }
     done
