@@ -70,6 +70,9 @@ impl Request {
     /// # Errors
     /// The code of `gai_strerror(3)` that the call must return.
     pub(crate) fn check(&self) -> Result<(), c_int> {
+        if self.is_plain() {
+            return Ok(());
+        }
         let any = if self.numeric.ai_family == libc::AF_INET6 {
             c"::1"
         } else {
@@ -117,6 +120,42 @@ impl Request {
             libc::AF_INET6 => Ask::V6,
             _ => Ask::Both,
         })
+    }
+
+    /// Whether it is one of the common requests that libc finds nothing wrong with: it need not
+    /// be asked then.
+    fn is_plain(&self) -> bool {
+        let asked = &self.numeric;
+        let known = libc::AI_PASSIVE | libc::AI_NUMERICHOST | libc::AI_NUMERICSERV;
+        let family = [libc::AF_UNSPEC, libc::AF_INET, libc::AF_INET6].contains(&asked.ai_family);
+        let transport = match asked.ai_socktype {
+            0 => asked.ai_protocol == 0,
+            libc::SOCK_STREAM => [0, libc::IPPROTO_TCP].contains(&asked.ai_protocol),
+            libc::SOCK_DGRAM => [0, libc::IPPROTO_UDP].contains(&asked.ai_protocol),
+            _ => false,
+        };
+        family && transport && asked.ai_flags & !known == 0 && self.has_plain_service()
+    }
+
+    /// No service, or a port number of up to four digits.
+    fn has_plain_service(&self) -> bool {
+        if self.service.is_null() {
+            return true;
+        }
+        if !is_plausible(self.service) {
+            return false;
+        }
+        for at in 0..5 {
+            // SAFETY: the caller's C string, of which no byte up to here was the NUL.
+            let byte = unsafe { self.service.add(at) };
+            // SAFETY: as above, so that this byte is still the string's.
+            match unsafe { *byte }.cast_unsigned() {
+                0 => return at > 0,
+                b'0'..=b'9' => {}
+                _ => return false,
+            }
+        }
+        false
     }
 
     /// Which addresses are wanted.
@@ -225,7 +264,11 @@ impl List {
     }
 
     fn append(&mut self, request: &Request, address: IpAddr) -> Result<(), c_int> {
-        let text = CString::new(address.to_string()).map_err(|_| libc::EAI_FAIL)?;
+        // libc reads the simplest text of the family, and the address is put in afterwards.
+        let text = match address {
+            IpAddr::V4(_) => c"0.0.0.0",
+            IpAddr::V6(_) => c"::",
+        };
         let hints = addrinfo {
             ai_family: libc::AF_UNSPEC,
             ..request.numeric
@@ -251,6 +294,8 @@ impl List {
         }
         self.last = found;
         loop {
+            // SAFETY: `last` is a node of what libc has just made, for a text of this family.
+            unsafe { put(self.last, address) };
             // SAFETY: `last` is a node of a list of ours.
             let next = unsafe { (*self.last).ai_next };
             if next.is_null() {
@@ -274,6 +319,28 @@ impl List {
 
     fn into_raw(mut self) -> *mut addrinfo {
         std::mem::replace(&mut self.first, null_mut())
+    }
+}
+
+/// Writes an address into a node.
+///
+/// # Safety
+/// The node must be libc's, of the address's family, and nobody else's.
+#[allow(clippy::cast_ptr_alignment)] // libc lays the address out behind the node, aligned for it.
+unsafe fn put(node: *mut addrinfo, address: IpAddr) {
+    // SAFETY: the caller vouches for the node.
+    let place = unsafe { (*node).ai_addr };
+    match address {
+        IpAddr::V4(v4) => {
+            let place = place.cast::<libc::sockaddr_in>();
+            // SAFETY: a node of this family has such an address.
+            unsafe { (*place).sin_addr.s_addr = u32::from(v4).to_be() };
+        }
+        IpAddr::V6(v6) => {
+            let place = place.cast::<libc::sockaddr_in6>();
+            // SAFETY: as above.
+            unsafe { (*place).sin6_addr.s6_addr = v6.octets() };
+        }
     }
 }
 

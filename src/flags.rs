@@ -1,4 +1,5 @@
-//! What this process has been seen to do with sockets, as bits that are only ever raised.
+//! What this process has been seen to do with sockets, and one thing about its policy, as bits
+//! that are only ever raised.
 //!
 //! A raised bit makes later calls ask the kernel about their socket; while it is down the answer
 //! is known and the system call is spared. Sockets that arrive in messages from other processes
@@ -16,6 +17,8 @@ pub(crate) const STEERED: u32 = 4;
 pub(crate) const DEVICE: u32 = 8;
 /// mif pinned a stream that connected to a device, which it cannot take back.
 pub(crate) const STREAM: u32 = 16;
+/// There is no policy, or one that leaves every look-up to libc and says nothing of it.
+pub(crate) const NAMES_ARE_LIBCS: u32 = 32;
 
 static RAISED: AtomicU32 = AtomicU32::new(0);
 
@@ -27,6 +30,7 @@ pub(crate) fn raise(bits: u32) {
 }
 
 /// Whether any of these bits is raised.
+#[inline]
 pub(crate) fn any(bits: u32) -> bool {
     RAISED.load(Ordering::Relaxed) & bits != 0
 }

@@ -7,9 +7,11 @@ use std::sync::atomic::{AtomicI32, Ordering};
 use mif_host::config::{Environment, Loaded};
 use mif_host::{Host, View};
 use mif_policy::Policy;
+use mif_resolve::Cache;
 use once_cell::race::OnceBox;
 use rustix::event::{PollFd, PollFlags, Timespec};
 
+use crate::hosts_file::HostsFile;
 use crate::learned::Learned;
 use crate::log::{Level, Log};
 use crate::{clock, flags, guard, hooks};
@@ -20,6 +22,8 @@ pub(crate) struct Active {
     pub(crate) policy: Policy,
     pub(crate) host: Host,
     pub(crate) learned: Learned,
+    pub(crate) cache: Cache,
+    pub(crate) hosts_file: HostsFile,
     pub(crate) log: Log,
     /// The policy that was asked for has a fault; `policy` refuses everything.
     pub(crate) faulty: bool,
@@ -29,6 +33,11 @@ impl Active {
     /// The host now. Taken once for each call, so that a call has one view of the host.
     pub(crate) fn view(&self) -> View<'_> {
         self.host.at(clock::milliseconds())
+    }
+
+    /// Whether no look-up is the policy's, and none is spoken of.
+    fn leaves_names(&self) -> bool {
+        self.policy.leaves_names() && !self.log.wants(Level::Decisions)
     }
 }
 
@@ -69,7 +78,11 @@ fn start() -> Option<&'static Active> {
     let make = || guard::unless_panic(None, || Some(load())).unwrap_or_else(|| Some(refusing()));
     let state = keeping_errno(|| STATE.get_or_init(|| Box::new(make())));
     MAKER.store(0, Ordering::Relaxed);
-    state.as_ref()
+    let state = state.as_ref();
+    if state.is_none_or(Active::leaves_names) {
+        flags::raise(flags::NAMES_ARE_LIBCS);
+    }
+    state
 }
 
 /// Runs what reads files. The C standard lets a program begin with an errno of 0.
@@ -143,6 +156,8 @@ fn activate(policy: Policy, log: Log, faulty: bool) -> Active {
     Active {
         host: Host::new(&policy),
         learned: Learned::new(),
+        cache: Cache::new(),
+        hosts_file: HostsFile::new(),
         policy,
         log,
         faulty,

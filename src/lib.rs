@@ -12,7 +12,7 @@
 //!   the process has been seen to do, [`learned`] which addresses came from which names.
 //!
 //! What is deliberately absent: a table of file descriptors (the kernel has one), threads, locks
-//! on the way of a call, allocation in anything but look-ups, handlers for signals, fork or exit.
+//! that are waited for, allocation in anything but look-ups, handlers for signals, fork or exit.
 //! mif's own system calls do not go through libc's symbols, so that the hooks never meet
 //! themselves and errno stays the application's.
 #![allow(unsafe_code)]
@@ -35,6 +35,7 @@ mod flags;
 mod guard;
 mod hooks;
 mod hostent;
+mod hosts_file;
 mod init;
 mod later;
 mod learned;
@@ -44,6 +45,7 @@ mod memfd;
 mod message;
 mod network;
 mod nss;
+mod numeric;
 mod option;
 mod resolv_conf;
 mod resolver;

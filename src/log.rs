@@ -64,7 +64,7 @@ impl Log {
             Verdict::Pass(Pass::Local | Pass::Scoped) => Level::Debug,
             Verdict::Pass(_) | Verdict::Route(_) => Level::Decisions,
         };
-        if active.log.level < needed {
+        if !active.log.wants(needed) {
             return;
         }
         let outcome = Outcome { active, verdict };
@@ -73,9 +73,14 @@ impl Log {
             .line(needed, format_args!("{call} {subject}: {outcome}"));
     }
 
+    /// Whether lines of this level are written.
+    pub(crate) fn wants(&self, needed: Level) -> bool {
+        self.level >= needed
+    }
+
     /// Writes a line if it is wanted at this level.
     pub(crate) fn line(&self, needed: Level, text: fmt::Arguments<'_>) {
-        if self.level < needed {
+        if !self.wants(needed) {
             return;
         }
         let mut line = Line {

@@ -9,9 +9,10 @@ use std::net::IpAddr;
 
 use libc::{addrinfo, hostent, size_t};
 use mif_policy::{Families, Need, Origin, RuleId, Verdict};
-use mif_resolve::{Answer, Ask, Failure, Plan};
+use mif_resolve::{Answer, Ask, Failure, Plan, Scope};
 
 use crate::addrinfo as list;
+use crate::flags;
 use crate::guard::unless_panic;
 use crate::hooks::real;
 use crate::hostent::{self as host_entry, HostBuffer, fill};
@@ -20,6 +21,7 @@ use crate::learned::Known;
 use crate::log::Level;
 use crate::network::{Otherwise, host_error, may_ask, plan, selection, way};
 use crate::nss;
+use crate::numeric;
 use crate::sockaddr::is_plausible;
 
 /// # Safety
@@ -30,9 +32,10 @@ pub(crate) unsafe fn getaddrinfo(
     hints: *const addrinfo,
     res: *mut *mut addrinfo,
 ) -> c_int {
-    if let Some(active) = active() {
+    // SAFETY: the caller's own node.
+    if !flags::any(flags::NAMES_ARE_LIBCS) && !unsafe { numeric::ends_as_one(node) } {
         // SAFETY: the caller's own arguments.
-        let answer = unsafe { addresses(active, node, service, hints, res) };
+        let answer = unsafe { addresses(node, service, hints, res) };
         if let Some(code) = answer {
             return code;
         }
@@ -47,12 +50,12 @@ pub(crate) unsafe fn getaddrinfo(
 /// As getaddrinfo(3).
 #[inline(never)]
 unsafe fn addresses(
-    active: &'static Active,
     node: *const c_char,
     service: *const c_char,
     hints: *const addrinfo,
     res: *mut *mut addrinfo,
 ) -> Option<c_int> {
+    let active = active()?;
     // SAFETY: the caller's contract for `node`.
     let text = unsafe { text_of(node) }?;
     // SAFETY: the caller's contract for the other arguments.
@@ -241,6 +244,9 @@ unsafe fn host_by_name(
         libc::AF_INET6 => Ask::V6,
         _ => return None,
     };
+    if flags::any(flags::NAMES_ARE_LIBCS) {
+        return None;
+    }
     let active = active()?;
     // SAFETY: the caller's contract.
     let name = unsafe { name_of(name) }?;
@@ -304,7 +310,8 @@ fn resolve(active: &Active, call: &str, name: &str, ask: Ask, addrconfig: Option
     if services.has_name(name) {
         return Names::Libc;
     }
-    let resolvers = active.policy.resolvers(name, &active.view());
+    let view = active.view();
+    let resolvers = active.policy.resolvers(name, &view);
     let mut families = active.policy.families;
     if let Some(wanted) = addrconfig
         && let Verdict::Route(route) = resolvers.verdict()
@@ -323,8 +330,12 @@ fn resolve(active: &Active, call: &str, name: &str, ask: Ask, addrconfig: Option
         };
     }
     let way = |ip: IpAddr| way(active, &resolvers.verdict(), ip);
+    // libc reads the hosts file as well.
+    let is_libcs =
+        resolvers.servers().is_empty() && !matches!(resolvers.verdict(), Verdict::Refuse(_));
     if services.files
-        && let Some(mut answer) = from_hosts_file(name, ask)
+        && !is_libcs
+        && let Some(mut answer) = active.hosts_file.lookup(name, ask)
     {
         mif_resolve::arrange(&mut answer.addresses, &way, &selection(&resolvers));
         remember(active, name, &answer.addresses, None);
@@ -340,7 +351,16 @@ fn resolve(active: &Active, call: &str, name: &str, ask: Ask, addrconfig: Option
         ask,
         ..plan(active, &resolvers, &way)
     };
-    match mif_resolve::lookup(name, &plan) {
+    let route = match resolvers.verdict() {
+        Verdict::Route(route) => Some(route),
+        _ => None,
+    };
+    let scope = Scope {
+        pvd: route.map(|route| route.pvd),
+        index: route.map_or(0, |route| route.index),
+        addresses: view.addresses(),
+    };
+    match active.cache.lookup(name, &plan, scope) {
         Ok(answer) => {
             remember(active, name, &answer.addresses, resolvers.origin());
             Names::Found(answer)
@@ -356,13 +376,6 @@ fn resolve(active: &Active, call: &str, name: &str, ask: Ask, addrconfig: Option
             Names::Failed(failure)
         }
     }
-}
-
-/// `/etc/hosts` goes before any server. It is answered here and not by libc, which asks its own
-/// servers for a family that the file does not have.
-fn from_hosts_file(name: &str, ask: Ask) -> Option<Answer> {
-    let text = std::fs::read("/etc/hosts").ok()?;
-    mif_resolve::hosts::lookup(&String::from_utf8_lossy(&text), name, ask)
 }
 
 /// Remembers what flows to the addresses found have to be told: the rules that speak of the name,

@@ -96,8 +96,8 @@ pub(crate) unsafe fn read(addr: *const sockaddr, len: socklen_t) -> Option<Given
 /// Whether a pointer can be followed at all: null and its neighbours, and addresses of the
 /// kernel's half, are for the kernel to answer with `EFAULT`.
 pub(crate) fn is_plausible<T>(pointer: *const T) -> bool {
-    let address = pointer.addr();
-    address >= LOWEST && address.cast_signed() > 0
+    // One comparison: what is below wraps round.
+    pointer.addr().wrapping_sub(LOWEST) < isize::MAX as usize - LOWEST
 }
 
 #[cfg(test)]

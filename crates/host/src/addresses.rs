@@ -25,6 +25,8 @@ pub(crate) struct Addresses {
     sequence: AtomicU32,
     /// When the table was read, 0 for never.
     read_at: AtomicU64,
+    /// Stands for all that was read, in any order and beyond `CAPACITY` too; 0 for nothing.
+    fingerprint: AtomicU64,
 }
 
 /// The table is being written, or is not the whole.
@@ -45,6 +47,7 @@ impl Addresses {
             count: AtomicUsize::new(0),
             sequence: AtomicU32::new(0),
             read_at: AtomicU64::new(0),
+            fingerprint: AtomicU64::new(0),
         }
     }
 
@@ -71,6 +74,18 @@ impl Addresses {
         owner
     }
 
+    /// A word that changes with the host's addresses, the interfaces that have them, and whether
+    /// they can be used; 0 where the kernel does not tell.
+    pub(crate) fn fingerprint(&self, now: u64) -> u64 {
+        if now.wrapping_sub(self.read_at.load(Ordering::Acquire)) >= FRESH {
+            let read = Netlink::open().and_then(|netlink| self.read(&netlink, now, &mut |_| {}));
+            if read.is_err() {
+                return 0;
+            }
+        }
+        self.fingerprint.load(Ordering::Acquire)
+    }
+
     /// Reads all addresses from the kernel into the table, telling each.
     ///
     /// # Errors
@@ -92,13 +107,22 @@ impl Addresses {
         }
         fence(Ordering::Release);
         let mut count = 0;
+        let mut fingerprint: u64 = 0;
         let result = netlink.addresses(|address| {
             if let Some(entry) = self.entries.get(count) {
                 entry.store(address);
             }
             count += 1;
+            fingerprint = fingerprint.wrapping_add(mixed(address));
             tell(address);
         });
+        // A host without addresses is one state, too.
+        let fingerprint = if result.is_ok() {
+            fingerprint.max(1)
+        } else {
+            0
+        };
+        self.fingerprint.store(fingerprint, Ordering::Release);
         self.count.store(
             if result.is_ok() { count } else { usize::MAX },
             Ordering::Relaxed,
@@ -151,6 +175,19 @@ impl Entry {
     }
 }
 
+/// The bits of an address well spread (the finalizer of `SplitMix64`), so that a sum of several
+/// tells sets apart.
+fn mixed(address: Address) -> u64 {
+    let (high, low) = words(address.ip);
+    let last = u64::from(address.index) << 1 | u64::from(address.usable);
+    [high, low, last].into_iter().fold(0, |sum: u64, word| {
+        let mut word = (sum ^ word).wrapping_add(0x9e37_79b9_7f4a_7c15);
+        word = (word ^ word >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        word = (word ^ word >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
+        word ^ word >> 31
+    })
+}
+
 /// An address as two words, IPv4 as its v4-mapped form.
 fn words(address: IpAddr) -> (u64, u64) {
     let v6 = match address {
@@ -183,6 +220,37 @@ mod tests {
         assert!(lo.is_some());
         assert_eq!(addresses.find("127.0.0.1".parse().unwrap()), Ok(lo));
         assert_eq!(addresses.find("192.0.2.1".parse().unwrap()), Ok(None));
+    }
+
+    #[test]
+    fn the_fingerprint_is_of_the_addresses_and_not_of_the_reading() {
+        let addresses = Addresses::new();
+        let first = addresses.fingerprint(NOW);
+        assert_ne!(first, 0);
+        assert_eq!(addresses.fingerprint(NOW), first);
+        assert_eq!(Addresses::new().fingerprint(NOW), first);
+        let address = Address {
+            ip: "192.0.2.1".parse().unwrap(),
+            index: 2,
+            usable: true,
+        };
+        let others = [
+            Address {
+                ip: "192.0.2.2".parse().unwrap(),
+                ..address
+            },
+            Address {
+                index: 3,
+                ..address
+            },
+            Address {
+                usable: false,
+                ..address
+            },
+        ];
+        for other in others {
+            assert_ne!(mixed(address), mixed(other), "{other:?}");
+        }
     }
 
     #[test]

@@ -103,6 +103,15 @@ pub struct View<'h> {
     now: u64,
 }
 
+impl View<'_> {
+    /// A word that stands for the addresses the host has: it changes when one comes, goes, moves
+    /// to another interface or becomes usable. 0 where they are not known.
+    #[must_use]
+    pub fn addresses(&self) -> u64 {
+        self.host.addresses.fingerprint(self.now)
+    }
+}
+
 impl mif_policy::Host for View<'_> {
     fn owner(&self, address: IpAddr) -> Option<u32> {
         self.host.addresses.owner(address, self.now)

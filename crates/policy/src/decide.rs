@@ -97,6 +97,18 @@ impl Policy {
         choices.any(|choice| Some(choice) != first)
     }
 
+    /// Whether no look-up is ever this policy's: it names no servers, no rule by name, and sends
+    /// names by the host's own routing. Rules by destination alone do not count.
+    #[must_use]
+    pub fn leaves_names(&self) -> bool {
+        let servers = std::iter::once(&self.dns).chain(self.pvds.iter().map(|pvd| &pvd.dns));
+        self.rules.iter().all(|rule| rule.names.is_empty())
+            && servers
+                .into_iter()
+                .all(|dns| dns.servers.is_empty() && dns.zones.is_empty())
+            && self.rule(self.rule_for_name("")).choices.0.first() == Some(&Choice::System)
+    }
+
     /// The first rule that matches a flow.
     #[must_use]
     pub fn rule_for(&self, flow: &Flow<'_>) -> RuleId {

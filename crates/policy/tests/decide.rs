@@ -574,3 +574,33 @@ fn servers_for_general_names() {
         assert_eq!(names(&format!("{text}{pvds}")), expected, "{text}");
     }
 }
+
+#[test]
+fn a_policy_leaves_names_alone_only_if_nothing_of_it_speaks_of_them() {
+    let rest = "use = \"system\"\n[[rule]]\nto = \"192.0.2.0/24\"\nuse = \"wan0\"\n";
+    for (text, leaves) in [
+        (rest.to_owned(), true),
+        (String::new(), true),
+        (
+            "use = [\"system\"]\n[pvd.wan0]\ninterface = \"wan0\"\n".to_owned(),
+            true,
+        ),
+        ("use = \"wan0\"\n".to_owned(), false),
+        ("use = [\"wan0\", \"system\"]\n".to_owned(), false),
+        ("use = \"none\"\n".to_owned(), false),
+        (
+            format!("{rest}[[rule]]\nto = \"*.test\"\nuse = \"wan0\"\n"),
+            false,
+        ),
+        (format!("{rest}[[rule]]\nuse = \"wan1\"\n"), false),
+        (format!("{rest}[dns]\nservers = \"192.0.2.53\"\n"), false),
+        (
+            format!(
+                "{rest}[pvd.wan0]\ninterface = \"wan0\"\n[pvd.wan0.dns]\nservers = \"192.0.2.53\"\n"
+            ),
+            false,
+        ),
+    ] {
+        assert_eq!(policy(&text).leaves_names(), leaves, "{text}");
+    }
+}

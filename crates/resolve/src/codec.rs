@@ -40,8 +40,10 @@ pub(crate) struct Reply {
     aliases: Vec<(Name, Name)>,
     /// Records of the type that was asked for.
     addresses: Vec<(Name, IpAddr)>,
-    /// A SOA record says that there is no such record, RFC 2308.
-    denied: bool,
+    /// A SOA record says that there is no such record, for so many seconds (RFC 2308).
+    denied: Option<u32>,
+    /// How long the records hold, in seconds: the shortest of them, `u32::MAX` if there are none.
+    ttl: u32,
 }
 
 impl Question {
@@ -99,6 +101,32 @@ impl Question {
     }
 }
 
+/// See [`crate::read_any_reply`].
+pub(crate) fn read_any(bytes: &[u8]) -> bool {
+    let mut decoder = BinDecoder::new(bytes);
+    let Ok(header) = Header::read(&mut decoder) else {
+        return false;
+    };
+    let id = header.metadata.id;
+    let own = Query::read(&mut decoder).unwrap_or_default();
+    let (name, kind) = (own.name().clone(), own.query_type());
+    let mut made_sense = false;
+    for kind in [kind, RecordType::A, RecordType::AAAA] {
+        let question = Question::new(id, name.clone(), kind);
+        if let Read::Reply(reply) = question.read(bytes) {
+            made_sense = true;
+            let found = reply.follow(&name).map_or(0, |(_, found)| found.len());
+            assert!(
+                found <= bytes.len() / 4,
+                "more addresses than bytes for them"
+            );
+            let _ = (reply.is_good(), reply.suffices(), reply.is_final());
+            let _ = (reply.ttl(), reply.denial_ttl());
+        }
+    }
+    made_sense
+}
+
 /// `None` where a record makes no sense, unless the reply is truncated, and so of no use anyway.
 fn read_records(header: &Header, kind: RecordType, decoder: &mut BinDecoder<'_>) -> Option<Reply> {
     let mut reply = Reply {
@@ -106,7 +134,8 @@ fn read_records(header: &Header, kind: RecordType, decoder: &mut BinDecoder<'_>)
         truncated: header.metadata.truncation,
         aliases: Vec::new(),
         addresses: Vec::new(),
-        denied: false,
+        denied: None,
+        ttl: u32::MAX,
     };
     if reply.truncated {
         return Some(reply);
@@ -115,12 +144,15 @@ fn read_records(header: &Header, kind: RecordType, decoder: &mut BinDecoder<'_>)
         let Record {
             name,
             dns_class,
+            ttl,
             data,
             ..
         } = Record::read(decoder).ok()?;
         if dns_class != DNSClass::IN {
             continue;
         }
+        // Also of records that are not used: what came together is kept together.
+        reply.ttl = reply.ttl.min(seconds(ttl));
         match data {
             RData::A(a) if kind == RecordType::A => reply.addresses.push((name, a.0.into())),
             RData::AAAA(a) if kind == RecordType::AAAA => reply.addresses.push((name, a.0.into())),
@@ -131,9 +163,21 @@ fn read_records(header: &Header, kind: RecordType, decoder: &mut BinDecoder<'_>)
     if reply.addresses.is_empty() {
         let mut authorities =
             (0..header.counts.authorities).map_while(|_| Record::read(decoder).ok());
-        reply.denied = authorities.any(|record| record.record_type() == RecordType::SOA);
+        reply.denied = authorities.find_map(|record| match record.data {
+            RData::SOA(soa) => Some(seconds(record.ttl).min(seconds(soa.minimum))),
+            _ => None,
+        });
     }
     Some(reply)
+}
+
+/// A time to live; with the highest bit set it is none (RFC 2181 section 8).
+fn seconds(ttl: u32) -> u32 {
+    if ttl > i32::MAX.cast_unsigned() {
+        0
+    } else {
+        ttl
+    }
 }
 
 impl Reply {
@@ -169,7 +213,17 @@ impl Reply {
 
     /// Whether asking for the end of the aliases anew could bring nothing.
     pub(crate) fn is_final(&self) -> bool {
-        self.denied || self.says_no_name()
+        self.denied.is_some() || self.says_no_name()
+    }
+
+    /// How many seconds the records hold.
+    pub(crate) fn ttl(&self) -> u32 {
+        self.ttl
+    }
+
+    /// How many seconds it holds that there is no address; 0 where the server did not say so.
+    pub(crate) fn denial_ttl(&self) -> u32 {
+        self.denied.unwrap_or(0)
     }
 }
 
@@ -211,7 +265,9 @@ mod tests {
         let Read::Reply(reply) = question().read(DENIED) else {
             panic!("no reply")
         };
-        assert!(reply.says_no_name() && reply.is_final() && reply.denied);
+        assert!(reply.says_no_name() && reply.is_final());
+        // The SOA record's own time to live and its last field are a minute.
+        assert_eq!((reply.ttl(), reply.denial_ttl()), (u32::MAX, 60));
     }
 
     #[test]
@@ -281,7 +337,8 @@ mod tests {
                 .map(|(owner, target)| (name(owner), name(target)))
                 .collect(),
             addresses: Vec::new(),
-            denied: false,
+            denied: None,
+            ttl: u32::MAX,
         };
         assert!(
             links(&[("a.", "b."), ("b.", "a.")])

@@ -76,6 +76,11 @@ impl<'p> Exchange<'p> {
         Err(trouble.unwrap_or(Trouble::Silent))
     }
 
+    /// Whether there is a reply to each of the questions.
+    pub(crate) fn is_whole(&self, replies: &[Reply]) -> bool {
+        replies.len() == self.kinds.len()
+    }
+
     fn ask_server(
         &self,
         server: SocketAddr,
@@ -130,14 +135,19 @@ impl<'p> Exchange<'p> {
         send_all(&fd, &queries)?;
         let mut buffer = [MaybeUninit::uninit(); DATAGRAM];
         let mut waiting = queries.len();
+        // Where one reply has come the other is mostly there, too, and need not be waited for.
+        let mut may_be_there = false;
         while waiting > 0 {
-            match wait(&fd, PollFlags::IN, deadline) {
-                Err(Errno::TIMEDOUT) => break,
-                other => other?,
+            if !may_be_there {
+                match wait(&fd, PollFlags::IN, deadline) {
+                    Err(Errno::TIMEDOUT) => break,
+                    other => other?,
+                }
             }
+            may_be_there = false;
             let bytes = match recv(&fd, &mut buffer, RecvFlags::empty()) {
                 Ok(((bytes, _), _)) => &*bytes,
-                // A wrong checksum, or a signal: nothing has come.
+                // None yet, a wrong checksum, or a signal.
                 Err(Errno::AGAIN | Errno::INTR) => continue,
                 Err(e) => return Err(e),
             };
@@ -155,6 +165,7 @@ impl<'p> Exchange<'p> {
             };
             one.reply = Some(reply);
             waiting -= 1;
+            may_be_there = true;
             // Replies come together or not at all.
             deadline = deadline.min(self.deadline(self.plan.patience.timeout / 2));
         }

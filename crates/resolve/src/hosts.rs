@@ -62,6 +62,15 @@ pub fn reverse(text: &str, address: IpAddr) -> Option<Vec<String>> {
     })
 }
 
+/// Every name in `text`, also of lines without a valid address: what is not among them, [`lookup`]
+/// does not find.
+pub fn names(text: &str) -> impl Iterator<Item = &str> {
+    text.lines().flat_map(|line| {
+        let line = line.split('#').next().unwrap_or_default();
+        line.split_ascii_whitespace().skip(1)
+    })
+}
+
 fn wanted(address: IpAddr, ask: Ask) -> bool {
     match ask {
         Ask::V4 => address.is_ipv4(),
@@ -131,6 +140,9 @@ fe80::1%eth0 who
             assert_eq!(lookup(TEXT, name, Ask::Both), None, "{name}");
         }
         assert_eq!(lookup(TEXT, "alias", Ask::V6), None);
+        let all: Vec<_> = names(TEXT).collect();
+        let wanted = "localhost Who.test who who.test who.test other alias who who who";
+        assert_eq!(all.join(" "), wanted);
     }
 
     #[test]

@@ -7,12 +7,15 @@
 //! opened, used and closed within the call by raw system calls: nothing passes through the
 //! `connect` and `sendto` symbols, which libmif.so itself interposes, and `errno` stays as it is.
 //!
-//! The crate deliberately lacks threads, an executor, state between calls, a reader of
+//! What may be kept of the answers is kept by a [`Cache`], if the caller has one.
+//!
+//! The crate deliberately lacks threads, an executor, state of its own between calls, a reader of
 //! `/etc/hosts` or `resolv.conf` (the caller has the text), and a choice of its own where a
 //! network is concerned: [`Plan::way`] says how each address is reached, and what it does not
 //! open is not asked.
 #![forbid(unsafe_code)]
 
+mod cache;
 mod codec;
 mod exchange;
 pub mod hosts;
@@ -33,7 +36,17 @@ use mif_policy::{Families, Route, Zone};
 use crate::exchange::{Exchange, Trouble};
 use crate::order::Selection;
 
+pub use cache::{Cache, Scope};
 pub use probe::arrange;
+
+/// Reads bytes as the reply to a question, and goes along its aliases: what a look-up does with
+/// anything that comes from the network. For fuzzing; the question is that of the reply itself, so
+/// that mutants get past the comparison. True for a reply that made sense.
+#[doc(hidden)]
+#[must_use]
+pub fn read_any_reply(bytes: &[u8]) -> bool {
+    codec::read_any(bytes)
+}
 
 /// How the names of one provisioning domain are asked.
 #[derive(Clone, Copy)]
@@ -138,30 +151,43 @@ const MAX_RESTARTS: usize = 8;
 /// glibc does: that of the name as it is if that was tried first, else "no data" before "again"
 /// before "no name".
 pub fn lookup(name: &str, plan: &Plan<'_>) -> Result<Answer, Failure> {
+    lookup_for(name, plan, &mut 0)
+}
+
+/// The same, with how many seconds what is said holds: that of everything it was concluded from,
+/// and 0 where a server failed.
+fn lookup_for(name: &str, plan: &Plan<'_>, ttl: &mut u32) -> Result<Answer, Failure> {
+    *ttl = 0;
     let kinds = kinds(plan.ask, plan.families);
     if plan.servers.is_empty() || kinds.is_empty() {
         return Err(Failure::Fail);
     }
     let exchange = Exchange::new(*plan, kinds);
     let mut verdict = Failure::NoName;
+    let mut shortest = u32::MAX;
     let as_is_first = search::as_is_first(name);
     let candidates = search::candidates(name, plan.search).filter(|name| may_be_asked(name, plan));
     for (tried, candidate) in candidates.enumerate() {
-        let why = match resolve(candidate, &exchange) {
+        let why = match resolve(candidate, &exchange, &mut shortest) {
             Ok(mut answer) => {
                 arrange(&mut answer.addresses, plan.way, &plan.selection);
+                *ttl = shortest;
                 return Ok(answer);
             }
             Err(Miss::NoName) => Failure::NoName,
             Err(Miss::NoData) => Failure::NoData,
-            Err(Miss::Trouble(Trouble::Unwilling)) => Failure::Again,
+            Err(Miss::Trouble(Trouble::Unwilling)) => {
+                shortest = 0;
+                Failure::Again
+            }
             // Every further candidate would wait as long again.
-            Err(Miss::Trouble(Trouble::Silent)) => return Err(Failure::Again),
-            Err(Miss::Trouble(Trouble::Broken)) => return Err(Failure::Fail),
+            Err(Miss::Trouble(Trouble::Silent)) => return fail(ttl, Failure::Again),
+            Err(Miss::Trouble(Trouble::Broken)) => return fail(ttl, Failure::Fail),
         };
         if tried == 0 || (!as_is_first && weight(why) > weight(verdict)) {
             verdict = why;
         }
+        *ttl = shortest;
     }
     Err(verdict)
 }
@@ -173,6 +199,11 @@ fn may_be_asked(name: &Name, plan: &Plan<'_>) -> bool {
     }
 }
 
+fn fail(ttl: &mut u32, why: Failure) -> Result<Answer, Failure> {
+    *ttl = 0;
+    Err(why)
+}
+
 /// Why one candidate has no address.
 enum Miss {
     NoName,
@@ -180,25 +211,40 @@ enum Miss {
     Trouble(Trouble),
 }
 
-/// One candidate, along its aliases to their end.
-fn resolve(candidate: Name, exchange: &Exchange<'_>) -> Result<Answer, Miss> {
+/// One candidate, along its aliases to their end. `ttl` is shortened to what was concluded from.
+fn resolve(candidate: Name, exchange: &Exchange<'_>, ttl: &mut u32) -> Result<Answer, Miss> {
     let mut name = candidate;
     for _ in 0..MAX_RESTARTS {
         let mut end = None;
         let mut addresses = Vec::new();
         let mut restart = None;
+        let mut denied = u32::MAX;
         let replies = exchange.ask(&name).map_err(Miss::Trouble)?;
+        if !exchange.is_whole(&replies) {
+            // A family whose server failed may have addresses the next time.
+            *ttl = 0;
+        }
         for reply in &replies {
+            *ttl = reply.ttl().min(*ttl);
             let Some((at, found)) = reply.follow(&name) else {
                 return Err(Miss::Trouble(Trouble::Broken));
             };
             if found.is_empty() {
-                restart = restart.or((!reply.is_final() && at != name).then_some(at));
+                if reply.is_final() || at == name {
+                    denied = denied.min(reply.denial_ttl());
+                } else {
+                    restart = restart.or(Some(at));
+                }
             } else {
                 end.get_or_insert(at);
                 addresses.extend(found);
             }
         }
+        if end.is_some() && restart.is_some() {
+            // The other family's end was not asked for.
+            denied = 0;
+        }
+        *ttl = denied.min(*ttl);
         if let Some(end) = end {
             let mut canonical = end.to_ascii();
             canonical.truncate(canonical.trim_end_matches('.').len());

@@ -1,0 +1,97 @@
+/* One name looked up N times by each of THREADS threads, timed from inside:
+ *
+ *   names FAMILY THREADS N NAME...     FAMILY: unspec inet
+ *
+ * Prints two figures in nanoseconds: the first look-up of the process, which is made before the
+ * others and not counted with them, and one of the others: the median of one thread's, which other
+ * programs on the machine disturb least; with several threads the whole time by their number.
+ * With 0 threads nothing is timed, for callgrind and strace.
+ * Several names are taken by turns. */
+#define _GNU_SOURCE
+#include <netdb.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <time.h>
+
+static int family, times, names;
+static char **name;
+static long long *each;
+
+static long long now(void)
+{
+    struct timespec time;
+    clock_gettime(CLOCK_MONOTONIC, &time);
+    return time.tv_sec * 1000000000LL + time.tv_nsec;
+}
+
+static void look_up(int which)
+{
+    struct addrinfo hints = {.ai_family = family, .ai_socktype = SOCK_STREAM}, *found;
+    int code = getaddrinfo(name[which % names], "80", &hints, &found);
+    if (code) {
+        fprintf(stderr, "%s: %s\n", name[which % names], gai_strerror(code));
+        exit(1);
+    }
+    freeaddrinfo(found);
+}
+
+static void *work(void *nothing)
+{
+    for (int n = 0; n < times; n++)
+        look_up(n);
+    return nothing;
+}
+
+static int by_size(const void *one, const void *other)
+{
+    long long a = *(const long long *)one, b = *(const long long *)other;
+    return (a > b) - (a < b);
+}
+
+static long long median(void)
+{
+    long long last = now();
+    for (int n = 0; n < times; n++) {
+        look_up(n);
+        long long time = now();
+        each[n] = time - last;
+        last = time;
+    }
+    qsort(each, times, sizeof *each, by_size);
+    return times ? each[times / 2] : 0;
+}
+
+int main(int argc, char **argv)
+{
+    if (argc < 5)
+        return 2;
+    family = strcmp(argv[1], "inet") ? AF_UNSPEC : AF_INET;
+    int threads = atoi(argv[2]);
+    times = atoi(argv[3]);
+    name = argv + 4;
+    names = argc - 4;
+
+    long long start = now();
+    look_up(0);
+    long long first = now() - start;
+
+    long long rest = 0;
+    if (threads == 0) {
+        work(NULL);
+    } else if (threads == 1) {
+        each = calloc(times + 1, sizeof *each);
+        rest = median();
+    } else {
+        pthread_t all[64];
+        start = now();
+        for (int n = 0; n < threads; n++)
+            pthread_create(&all[n], NULL, work, NULL);
+        for (int n = 0; n < threads; n++)
+            pthread_join(all[n], NULL);
+        rest = (now() - start) / ((long long)threads * times);
+    }
+    printf("%lld %lld\n", first, rest);
+}
