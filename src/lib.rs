@@ -8,6 +8,7 @@
 //!   into values ([`sockaddr`], [`message`]), ask the policy (`mif_policy`), act on the socket
 //!   (`mif_socket`) and then make the real call with the caller's own arguments, once and last;
 //! - [`init`] makes the policy of this process, once, from its environment and files;
+//! - [`secure`] opens the companion object where a DNS server wants TLS;
 //! - [`guard`] keeps panics from the application, [`log`] says what was decided, [`flags`] is what
 //!   the process has been seen to do, [`learned`] which addresses came from which names.
 //!
@@ -52,5 +53,6 @@ mod resolver;
 mod resolver_call;
 mod resolver_state;
 mod reverse;
+mod secure;
 mod send;
 mod sockaddr;

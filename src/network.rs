@@ -65,6 +65,7 @@ pub(crate) fn plan<'a>(
 ) -> Plan<'a> {
     Plan {
         servers: resolvers.servers(),
+        secure: active,
         search: resolvers.search(),
         zones: resolvers.zones(),
         way,

@@ -236,8 +236,13 @@ fn make(active: &Active, call: &str, close_on_exec: bool) -> Option<Result<Owned
         Verdict::Route(route) => Some(route.index),
         _ => None,
     };
-    let usable = |server: &&SocketAddr| server.port() == 53 && policy.families.allow(server.ip());
-    let mut servers = names.servers.iter().filter(usable).peekable();
+    // What is asked encrypted is not to be asked in the clear.
+    let in_the_clear = names.servers.iter().filter(|server| server.is_plain());
+    let usable = |at: &SocketAddr| at.port() == 53 && policy.families.allow(at.ip());
+    let mut servers = in_the_clear
+        .map(|server| server.address)
+        .filter(usable)
+        .peekable();
     servers.peek()?;
     active.log.line(
         Level::Decisions,

@@ -1,9 +1,10 @@
-/* Look-ups by eight threads at once, with forks in between: name_storm TIMES
+/* Look-ups by eight threads at once, with forks in between: name_storm TIMES [BEFORE]
  *
  * Every answer is compared with what the lab's second provider (rb) says. Some of the names may be
  * kept (who.test, split.test, huge.test), others not (v4.test and nothing.test, which the server
  * denies without saying for how long). Says how many answers were wrong, and what is left over
- * after TIMES look-ups by each thread: descriptors, threads, and bytes on the heap. */
+ * after TIMES look-ups by each thread: descriptors, threads, and bytes on the heap; what is made once
+ * is made in BEFORE others, 500 if not given. */
 #include <arpa/inet.h>
 #include <dirent.h>
 #include <malloc.h>
@@ -108,9 +109,7 @@ static int count(const char *directory)
 
 int main(int argc, char **argv)
 {
-    (void)argc;
-    /* What is made once is made here. */
-    storm(500);
+    storm(argc > 2 ? atoi(argv[2]) : 500);
     int files = count("/proc/self/fd"), threads = count("/proc/self/task");
     size_t heap = mallinfo2().uordblks;
     children = 0;

@@ -10,7 +10,7 @@ use std::net::SocketAddr;
 
 use mif_policy::{
     Choice, Flow, Interface, Need, Pass, Place, Policy, Protocol, Refusal, Resolver, Route, RuleId,
-    Unusable, Verdict, Why,
+    Server, Unusable, Verdict, Why,
 };
 
 use crate::destination::Destination;
@@ -120,7 +120,7 @@ impl<'p> Explainer<'p> {
             Verdict::Route(route) => {
                 block.line("DNS", &told(resolvers.servers(), Some(route)));
                 for server in resolvers.servers() {
-                    self.warn_of_way(block, self.query(*server, Some(route)));
+                    self.warn_of_way(block, self.query(server.address, Some(route)));
                 }
             }
             Verdict::Pass(_) => block.line("DNS", &told(resolvers.servers(), None)),
@@ -291,7 +291,7 @@ impl<'p> Explainer<'p> {
     }
 
     /// The servers for names that the list of the route's rule decides.
-    fn servers(&self, route: &Route<'_>) -> &[SocketAddr] {
+    fn servers(&self, route: &Route<'_>) -> &[Server] {
         let own = (route.rule == self.policy.last_rule()).then_some(&self.policy.dns);
         let pvd = &self.policy.pvd(route.pvd).dns;
         let mut servers = own.into_iter().chain([pvd]).map(|dns| &dns.servers);
@@ -337,14 +337,8 @@ impl<'p> Explainer<'p> {
     }
 }
 
-fn told(servers: &[SocketAddr], route: Option<&Route<'_>>) -> String {
-    let servers: Vec<String> = servers
-        .iter()
-        .map(|server| match server.port() {
-            53 => server.ip().to_string(),
-            _ => server.to_string(),
-        })
-        .collect();
+fn told(servers: &[Server], route: Option<&Route<'_>>) -> String {
+    let servers: Vec<String> = servers.iter().map(ToString::to_string).collect();
     match route {
         _ if !servers.is_empty() => servers.join(", "),
         Some(route) => format!(

@@ -15,22 +15,17 @@ use rustix::fs::StatVfsMountFlags;
 use crate::elf::{Elf, Target};
 use crate::{Failure, check, policy, program, say};
 
+/// What the library opens for DNS servers that want TLS.
+const COMPANION: &str = "libmif_tls.so";
+
 /// Checks that `command` can start under its policy with this library.
 ///
 /// # Errors
 /// Status 78 for the policy, 127 and 126 as a shell gives them, 126 also for a program or a
 /// library that cannot do.
 pub(crate) fn run(library: &Path, command: &[OsString]) -> Result<(), Failure> {
-    let (policy, file) = policy::load(policy::program_of(command))?;
-    let file = file.map(|file| absolute(&file)).transpose()?;
-    program::find(command, target(library)?).map_err(|trouble| Failure {
-        status: trouble.status(),
-        message: trouble.to_string(),
-    })?;
-    for warning in policy::missing(&policy) {
-        eprintln!("mif-run: warning: {warning}");
-    }
-    if let Some(file) = file {
+    let (file, _) = examine(library, command)?;
+    if let Some(file) = file.map(|file| absolute(&file)).transpose()? {
         say(&[file.as_os_str().as_bytes(), b"\n"].concat());
     }
     Ok(())
@@ -45,17 +40,30 @@ pub(crate) fn check(library: &Path, command: &[OsString]) -> Result<(), Failure>
     if command.is_empty() {
         return check::run(&[]);
     }
+    let (file, program) = examine(library, command)?;
+    check::ok(file.as_deref());
+    say(format!("{}: ok\n", program.path.display()).as_bytes());
+    Ok(())
+}
+
+/// The policy's file, if it has one, and the program.
+fn examine(
+    library: &Path,
+    command: &[OsString],
+) -> Result<(Option<PathBuf>, program::Program), Failure> {
     let (policy, file) = policy::load(policy::program_of(command))?;
-    let program = program::find(command, target(library)?).map_err(|trouble| Failure {
+    let target = target(library)?;
+    if policy.has_encrypted_servers() {
+        self::target(&library.with_file_name(COMPANION))?;
+    }
+    let program = program::find(command, target).map_err(|trouble| Failure {
         status: trouble.status(),
         message: trouble.to_string(),
     })?;
     for warning in policy::missing(&policy) {
         eprintln!("mif-run: warning: {warning}");
     }
-    check::ok(file.as_deref());
-    say(format!("{}: ok\n", program.path.display()).as_bytes());
-    Ok(())
+    Ok((file, program))
 }
 
 /// What the library is built for.

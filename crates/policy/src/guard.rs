@@ -8,6 +8,7 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use crate::model::{Choice, Dns, Guard, Policy, RuleId};
+use crate::server::Server;
 use crate::verdict::{Flow, Host, Need, Refusal, Verdict};
 
 /// The port of the DNS, by datagrams and by streams.
@@ -19,7 +20,7 @@ const DNS_OVER_TLS: u16 = 853;
 #[derive(Clone, Copy, Debug)]
 pub struct Names<'p> {
     /// Empty where none is known, and then the host's resolver answers.
-    pub servers: &'p [SocketAddr],
+    pub servers: &'p [Server],
     /// The search list.
     pub search: &'p [Box<str>],
     /// Which servers other than these are refused.
@@ -30,8 +31,18 @@ impl Policy {
     /// Whether some network of this policy has DNS servers.
     #[must_use]
     pub fn has_servers(&self) -> bool {
+        self.servers().next().is_some()
+    }
+
+    /// Whether one of them wants TLS.
+    #[must_use]
+    pub fn has_encrypted_servers(&self) -> bool {
+        self.servers().any(|server| !server.is_plain())
+    }
+
+    fn servers(&self) -> impl Iterator<Item = &Server> {
         let pvds = self.pvds.iter().map(|pvd| &pvd.dns);
-        pvds.chain([&self.dns]).any(|dns| !dns.servers.is_empty())
+        pvds.chain([&self.dns]).flat_map(|dns| &dns.servers)
     }
 
     /// Whether [`Self::guard`] could refuse a flow to this destination: everybody else need not
@@ -64,10 +75,11 @@ impl Policy {
             Guard::Host => host.is_resolver(ip),
             Guard::Strict => true,
         };
-        let its_own = |server: &SocketAddr| {
-            server.ip() == ip
-                && (server.port() == flow.destination.port()
-                    || matches!(server.port(), DNS | DNS_OVER_TLS))
+        // What a network asks encrypted is not asked in the clear, by the same server or not.
+        let its_own = |server: &Server| {
+            server.address.ip() == ip
+                && (server.address.port() == flow.destination.port()
+                    || (server.is_plain() && matches!(server.address.port(), DNS | DNS_OVER_TLS)))
         };
         (refused && !names.servers.is_empty() && !names.servers.iter().any(its_own))
             .then_some(Refusal::Resolver(rule))

@@ -14,6 +14,7 @@ mod guard;
 mod model;
 mod names;
 mod resolvers;
+mod server;
 mod verdict;
 
 pub use addrsel::{AddressSelection, Prefer, Row};
@@ -25,6 +26,7 @@ pub use model::{
 };
 pub use names::{InterfaceName, NamePattern, Prefix, Zone};
 pub use resolvers::{Resolver, Resolvers, Why};
+pub use server::{DnsTransport, Server, ServerName};
 pub use verdict::{
     Bound, Flow, Host, Link, Need, Origin, Pass, Protocol, Refusal, Route, Unusable, Verdict,
 };

@@ -1,11 +1,12 @@
 //! The meant form of a policy. The written form is in `file`; only `file` makes one from the other.
 
 use std::fmt;
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 use std::ops::RangeInclusive;
 
 use crate::addrsel::AddressSelection;
 use crate::names::{InterfaceName, NamePattern, Prefix, Zone};
+use crate::server::Server;
 use crate::verdict::Protocol;
 
 /// Everything one application is to do, checked and ready to be asked.
@@ -96,8 +97,8 @@ impl Use {
 /// Servers and search list for names; empty lists mean "not said here".
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Dns {
-    /// Recursive resolvers in the order they are asked, each with its port.
-    pub servers: Vec<SocketAddr>,
+    /// Recursive resolvers in the order they are asked.
+    pub servers: Vec<Server>,
     /// Suffixes for names with fewer dots than `ndots`.
     pub search: Vec<Box<str>>,
     /// Names that the servers may be asked; none at all means all.

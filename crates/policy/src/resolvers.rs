@@ -6,11 +6,12 @@
 //! servers. Answers of several domains are never mixed: the first is asked, and those behind it
 //! are who would be if it were not usable. docs/policy.md has the same in the user's words.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 
 use crate::addrsel::{AddressSelection, Prefer, Row};
 use crate::model::{Choice, Dns, Policy, PvdId, RuleId};
 use crate::names::Zone;
+use crate::server::Server;
 use crate::verdict::{Host, Need, Origin, Pass, Refusal, Route, Unusable, Verdict};
 
 /// Who may be asked for a name, the first first.
@@ -37,7 +38,7 @@ pub struct Resolver<'p> {
     /// Why it is asked.
     pub why: Why<'p>,
     /// Its servers, in the order they are asked; none where they are not known.
-    pub servers: &'p [SocketAddr],
+    pub servers: &'p [Server],
     /// Its search list.
     pub search: &'p [Box<str>],
     /// Names that the servers may be asked; none at all means all.
@@ -151,7 +152,7 @@ impl<'p> Resolvers<'p> {
 
     /// The servers to ask; none where they are not known.
     #[must_use]
-    pub fn servers(&self) -> &'p [SocketAddr] {
+    pub fn servers(&self) -> &'p [Server] {
         self.first()
             .map_or(&self.own.servers, |first| first.servers)
     }

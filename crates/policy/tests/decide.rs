@@ -557,18 +557,18 @@ fn servers_for_general_names() {
     let pvds = "[pvd.down]\ninterface = \"down0\"\n[pvd.down.dns]\nservers = \"10.9.0.1\"\n\
                 [pvd.work]\ninterface = \"wan1\"\n[pvd.work.dns]\nservers = \"10.2.0.1\"\nsearch = \"w.test\"\n";
     for (text, expected) in [
-        ("use = \"work\"\n", "[10.2.0.1:53] [\"w.test\"]"),
-        ("use = [\"down\", \"work\"]\n", "[10.2.0.1:53] [\"w.test\"]"),
-        ("use = \"down\"\n", "[10.9.0.1:53] []"),
+        ("use = \"work\"\n", "[10.2.0.1] [\"w.test\"]"),
+        ("use = [\"down\", \"work\"]\n", "[10.2.0.1] [\"w.test\"]"),
+        ("use = \"down\"\n", "[10.9.0.1] []"),
         ("use = [\"down\", \"system\"]\n", "[] []"),
         ("use = \"none\"\n", "[] []"),
         (
             "use = \"work\"\n[dns]\nsearch = \"a.test\"\n",
-            "[10.2.0.1:53] [\"a.test\"]",
+            "[10.2.0.1] [\"a.test\"]",
         ),
         (
             "use = \"work\"\n[dns]\nservers = \"10.3.0.1\"\n",
-            "[10.3.0.1:53] [\"w.test\"]",
+            "[10.3.0.1] [\"w.test\"]",
         ),
     ] {
         assert_eq!(names(&format!("{text}{pvds}")), expected, "{text}");

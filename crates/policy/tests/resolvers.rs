@@ -3,11 +3,11 @@
 //!
 //! Every interface of these tests is up, but those whose names begin with `down`.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use mif_policy::{
     Flow, Host, Input, Interface, Link, Origin, Pass, Policy, Protocol, PvdId, Refusal, Resolver,
-    Text, Unusable, Verdict, Why, parse,
+    Server, Text, Unusable, Verdict, Why, parse,
 };
 
 struct Lab<'p>(&'p Policy);
@@ -227,7 +227,11 @@ fn servers_of_the_application_replace_those_that_zones_speak_of() {
     ] {
         let found = policy.resolvers(name, &Lab(&policy));
         assert_eq!(found.first().unwrap().route.name, first, "{name}");
-        assert_eq!(found.servers(), [server.parse().unwrap()], "{name}");
+        assert_eq!(
+            found.servers(),
+            [Server::from(server.parse::<SocketAddr>().unwrap())],
+            "{name}"
+        );
     }
 }
 

@@ -1,18 +1,22 @@
 //! `lookup COUNT SERVER NAME…`: resolves the names COUNT times, for `strace -c` and callgrind.
 //! The difference between two counts is the price of the look-ups without start-up.
 
+use std::net::SocketAddr;
+
 use mif_policy::Families;
 use mif_resolve::order::Selection;
-use mif_resolve::{Ask, Patience, Plan, Way, lookup};
+use mif_resolve::{Ask, InTheClear, Patience, Plan, Way, lookup};
 
 fn main() {
     let mut words = std::env::args().skip(1);
     let mut word = || words.next().expect("usage: lookup COUNT SERVER NAME…");
     let count: usize = word().parse().expect("COUNT is a number");
-    let servers = [word().parse().expect("SERVER is ADDRESS:PORT")];
+    let server: SocketAddr = word().parse().expect("SERVER is ADDRESS:PORT");
+    let servers = [server.into()];
     let names: Vec<_> = words.collect();
     let plan = Plan {
         servers: &servers,
+        secure: &InTheClear,
         search: &[],
         zones: &[],
         way: &|_| Way::Host,

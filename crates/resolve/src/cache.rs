@@ -10,10 +10,9 @@
 //!
 //! There is deliberately no thread that clears up, no file, and nothing shared between processes.
 
-use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use mif_policy::{Families, Prefer, PvdId, Row, Zone};
+use mif_policy::{Families, Prefer, PvdId, Row, Server, Zone};
 use parking_lot::RwLock;
 
 use crate::{Answer, Ask, Failure, Plan, lookup_for};
@@ -52,7 +51,7 @@ struct Entry {
     scope: Scope,
     families: Families,
     ask: Ask,
-    servers: Box<[SocketAddr]>,
+    servers: Box<[Server]>,
     search: Box<[Box<str>]>,
     zones: Box<[Zone]>,
     table: Box<[Row]>,

@@ -10,6 +10,10 @@ use hickory_proto::serialize::binary::{BinDecodable, BinDecoder};
 /// What a reply by datagram may have without fragments (DNS flag day 2020).
 const PAYLOAD: u16 = 1232;
 
+/// EDNS option code of padding, and the length that queries are padded to a multiple of.
+const PADDING: u16 = 12;
+const BLOCK: usize = 128;
+
 /// Links of a chain of aliases within one reply, as many as BIND follows.
 const MAX_LINKS: usize = 16;
 
@@ -66,6 +70,21 @@ impl Question {
             message.set_edns(edns);
         }
         message.to_vec().ok()
+    }
+
+    /// The query with EDNS, as long as most others are: who sees an encrypted query go by is not
+    /// to tell the name from its length (RFC 7830, RFC 8467 section 4.1).
+    pub(crate) fn encode_padded(&self) -> Option<Vec<u8>> {
+        let mut message = self.encode(true)?;
+        // The OPT record is the last; without options, its length is the last two octets.
+        let option = message.len() + 4;
+        let padding = u16::try_from(option.next_multiple_of(BLOCK) - option).ok()?;
+        message.truncate(message.len() - 2);
+        message.extend((padding + 4).to_be_bytes());
+        message.extend(PADDING.to_be_bytes());
+        message.extend(padding.to_be_bytes());
+        message.resize(message.len() + usize::from(padding), 0);
+        Some(message)
     }
 
     /// Bytes from the server that was asked.
@@ -287,6 +306,24 @@ mod tests {
                 matches!(question.read(&own), Read::Foreign),
                 "a query is no reply"
             );
+        }
+    }
+
+    #[test]
+    fn padded_queries_are_of_one_length() {
+        for asked in [
+            "a.",
+            "alias.test.",
+            "www.a-rather-long-name-of-a-host.example.",
+        ] {
+            let question = Question::new(7, name(asked), RecordType::A);
+            let padded = question.encode_padded().unwrap();
+            assert_eq!(padded.len(), BLOCK, "{asked}");
+            let read = Message::from_vec(&padded).unwrap();
+            let edns = read.edns.unwrap();
+            assert_eq!(read.queries, [question.query]);
+            assert_eq!(edns.max_payload(), PAYLOAD);
+            assert!(edns.option(PADDING.into()).is_some(), "{asked}");
         }
     }
 

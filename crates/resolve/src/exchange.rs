@@ -10,6 +10,7 @@ use std::os::fd::OwnedFd;
 use std::time::Duration;
 
 use hickory_proto::rr::{Name, RecordType};
+use mif_policy::Server;
 use mif_socket::Kind;
 use rustix::event::PollFlags;
 use rustix::io::{self, Errno};
@@ -17,8 +18,9 @@ use rustix::net::{MMsgHdr, RecvFlags, SendAncillaryBuffer, SendFlags, recv, send
 use rustix::rand::{GetRandomFlags, getrandom};
 
 use crate::codec::{Question, Read, Reply};
+use crate::frame::framed;
 use crate::socket::{Deadline, open, wait};
-use crate::{Plan, Ways};
+use crate::{Plan, Ways, secure};
 
 /// Room for a datagram: servers may send more than they were told to.
 const DATAGRAM: usize = 4096;
@@ -47,6 +49,16 @@ struct Asked {
     reply: Option<Result<Reply, Trouble>>,
 }
 
+impl Question {
+    /// What came over a connection, where nothing but the whole reply makes sense.
+    fn read_whole(&self, bytes: &[u8]) -> Result<Reply, Trouble> {
+        match self.read(bytes) {
+            Read::Reply(reply) if !reply.truncated => Ok(reply),
+            _ => Err(Trouble::Broken),
+        }
+    }
+}
+
 impl<'p> Exchange<'p> {
     pub(crate) fn new(plan: Plan<'p>, kinds: &'static [RecordType]) -> Self {
         Self {
@@ -64,7 +76,7 @@ impl<'p> Exchange<'p> {
     pub(crate) fn ask(&self, name: &Name) -> Result<Vec<Reply>, Trouble> {
         let mut trouble = None;
         for attempt in 0..self.plan.patience.attempts {
-            for &server in self.plan.servers {
+            for server in self.plan.servers {
                 // A server that knows no EDNS, or a box on the way that drops it, must not keep the
                 // name from being resolved: the next attempt does without.
                 match self.ask_server(server, name, attempt == 0) {
@@ -81,29 +93,46 @@ impl<'p> Exchange<'p> {
         replies.len() == self.kinds.len()
     }
 
-    fn ask_server(
-        &self,
-        server: SocketAddr,
-        name: &Name,
-        edns: bool,
-    ) -> Result<Vec<Reply>, Trouble> {
+    fn ask_server(&self, server: &Server, name: &Name, edns: bool) -> Result<Vec<Reply>, Trouble> {
         let mut asked = self.questions(name).map_err(|_| Trouble::Silent)?;
+        if server.is_plain() {
+            self.in_the_clear(server.address, &mut asked, edns);
+        } else {
+            // Where it fails, nothing was answered.
+            let _ = self.by_secure(server, &mut asked);
+        }
+        judge(asked)
+    }
+
+    /// Asks by datagram, and by stream what is too long for that.
+    fn in_the_clear(&self, server: SocketAddr, asked: &mut [Asked], edns: bool) {
         // Where it fails, what has come before stands, and the rest counts as silence.
-        let _ = self.by_datagram(server, &mut asked, edns);
+        let _ = self.by_datagram(server, asked, edns);
         if asked.iter().any(|one| one.reply.is_none())
             && asked.iter().any(|one| one.reply.is_some())
         {
             // Some servers, and some boxes on the way, drop one of two questions that come from
             // the same port; without the other beside it they let it pass.
-            let _ = self.by_datagram(server, &mut asked, edns);
+            let _ = self.by_datagram(server, asked, edns);
         }
-        for one in &mut asked {
+        for one in asked {
             if matches!(&one.reply, Some(Ok(reply)) if reply.truncated) {
                 let whole = self.by_stream(server, &one.question, edns);
                 one.reply = Some(whole.unwrap_or(Err(Trouble::Silent)));
             }
         }
-        judge(asked)
+    }
+
+    /// Asks all over one encrypted connection.
+    fn by_secure(&self, server: &Server, asked: &mut [Asked]) -> io::Result<()> {
+        let queries = asked.iter().map(|one| one.question.encode_padded());
+        let queries: Vec<_> = queries.collect::<Option<_>>().ok_or(Errno::INVAL)?;
+        let deadline = self.deadline(self.plan.patience.timeout);
+        let replies = secure::exchange(server, &queries, &self.plan, deadline)?;
+        for (one, reply) in asked.iter_mut().zip(replies) {
+            one.reply = Some(one.question.read_whole(&reply));
+        }
+        Ok(())
     }
 
     /// The questions about `name`, with ids that nobody can guess.
@@ -182,10 +211,7 @@ impl<'p> Exchange<'p> {
         let query = question.encode(edns).ok_or(Errno::INVAL)?;
         let deadline = self.deadline(self.plan.patience.timeout);
         let reply = by_stream(server, &query, self.plan.way, deadline)?;
-        Ok(match question.read(&reply) {
-            Read::Reply(reply) if !reply.truncated => Ok(reply),
-            _ => Err(Trouble::Broken),
-        })
+        Ok(question.read_whole(&reply))
     }
 
     fn deadline(&self, wait: Duration) -> Deadline {
@@ -201,8 +227,7 @@ pub(crate) fn by_stream(
     deadline: Deadline,
 ) -> io::Result<Vec<u8>> {
     let fd = open(Kind::Stream, server, way)?;
-    let length = u16::try_from(query.len()).map_err(|_| Errno::MSGSIZE)?;
-    let message = [&length.to_be_bytes()[..], query].concat();
+    let message = framed(&[query]).ok_or(Errno::MSGSIZE)?;
     let mut sent = 0;
     while sent < message.len() {
         wait(&fd, PollFlags::OUT, deadline)?;

@@ -18,6 +18,7 @@
 mod cache;
 mod codec;
 mod exchange;
+pub mod frame;
 pub mod hosts;
 pub mod idn;
 pub mod order;
@@ -25,19 +26,21 @@ mod probe;
 pub mod raw;
 pub mod reverse;
 mod search;
+mod secure;
 mod socket;
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 use std::time::Duration;
 
 use hickory_proto::rr::{Name, RecordType};
-use mif_policy::{Families, Route, Zone};
+use mif_policy::{Families, Route, Server, Zone};
 
 use crate::exchange::{Exchange, Trouble};
 use crate::order::Selection;
 
 pub use cache::{Cache, Scope};
 pub use probe::arrange;
+pub use secure::{InTheClear, Secure};
 
 /// Reads bytes as the reply to a question, and goes along its aliases: what a look-up does with
 /// anything that comes from the network. For fuzzing; the question is that of the reply itself, so
@@ -52,7 +55,9 @@ pub fn read_any_reply(bytes: &[u8]) -> bool {
 #[derive(Clone, Copy)]
 pub struct Plan<'a> {
     /// Recursive resolvers, in the order they are asked.
-    pub servers: &'a [SocketAddr],
+    pub servers: &'a [Server],
+    /// Who speaks to those that are not spoken to in the clear.
+    pub secure: &'a dyn Secure,
     /// Suffixes for names without a dot, and for others that do not exist as they are.
     pub search: &'a [Box<str>],
     /// Names that the servers may be asked; none at all means all. What else the search list makes

@@ -8,6 +8,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use hickory_proto::op::{Header, Message, MessageType, Query, ResponseCode};
 use hickory_proto::serialize::binary::{BinDecodable, BinDecoder};
+use mif_policy::Server;
 use mif_socket::Kind;
 use rustix::event::PollFlags;
 use rustix::io::{self, Errno};
@@ -15,7 +16,7 @@ use rustix::net::{RecvFlags, SendFlags, recv, send};
 
 use crate::exchange::by_stream;
 use crate::socket::{Deadline, open, wait};
-use crate::{Patience, Plan};
+use crate::{Patience, Plan, secure};
 
 /// No datagram is longer.
 const LONGEST: usize = 65_535;
@@ -63,7 +64,7 @@ pub fn exchange(packet: &[u8], over: Transport, plan: &Plan<'_>) -> Result<Reply
     };
     let end = Deadline::after(total);
     for _ in 0..plan.patience.attempts {
-        for &server in plan.servers {
+        for server in plan.servers {
             let reply = ask(server, packet, &asked, over, plan, end);
             worst = worst.max(match reply {
                 Ok(reply) if is_willing(&reply.bytes) => return Ok(reply),
@@ -133,7 +134,7 @@ impl Asked {
 }
 
 fn ask(
-    server: SocketAddr,
+    server: &Server,
     packet: &[u8],
     asked: &Asked,
     over: Transport,
@@ -141,6 +142,11 @@ fn ask(
     end: Deadline,
 ) -> io::Result<Reply> {
     let deadline = || Deadline::after(plan.patience.timeout).min(end);
+    if !server.is_plain() {
+        let mut replies = secure::exchange(server, &[packet.to_vec()], plan, deadline())?;
+        return streamed(replies.pop().unwrap_or_default(), asked);
+    }
+    let server = server.address;
     if over != Transport::Stream {
         let bytes = by_datagram(server, packet, asked, plan, deadline())?;
         if over == Transport::Datagram || !is_truncated(&bytes) {
@@ -148,12 +154,17 @@ fn ask(
             return Ok(Reply { bytes, by_stream });
         }
     }
-    let bytes = by_stream(server, packet, plan.way, deadline())?;
-    if !asked.is_answered_by(&bytes) {
-        return Err(Errno::BADMSG);
+    streamed(by_stream(server, packet, plan.way, deadline())?, asked)
+}
+
+/// What came over a connection.
+fn streamed(bytes: Vec<u8>, asked: &Asked) -> io::Result<Reply> {
+    if asked.is_answered_by(&bytes) {
+        let by_stream = true;
+        Ok(Reply { bytes, by_stream })
+    } else {
+        Err(Errno::BADMSG)
     }
-    let by_stream = true;
-    Ok(Reply { bytes, by_stream })
 }
 
 /// Waits for the reply to this very packet; what else comes is passed over.

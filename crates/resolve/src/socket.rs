@@ -70,9 +70,9 @@ impl Deadline {
     }
 
     /// What is left until then; `None` when it has passed.
-    fn left(self) -> Option<Timespec> {
+    pub(crate) fn left(self) -> Option<Duration> {
         let left = self.0.checked_duration_since(Instant::now())?;
-        Timespec::try_from(left).ok().filter(|_| !left.is_zero())
+        Some(left).filter(|left| !left.is_zero())
     }
 }
 
@@ -82,6 +82,7 @@ impl Deadline {
 /// `ETIMEDOUT` at the deadline; a signal's `EINTR` never shows.
 pub(crate) fn wait(fd: &OwnedFd, wanted: PollFlags, deadline: Deadline) -> io::Result<()> {
     while let Some(left) = deadline.left() {
+        let left = Timespec::try_from(left).map_err(|_| Errno::INVAL)?;
         match poll(&mut [PollFd::new(fd, wanted)], Some(&left)) {
             Err(Errno::INTR) => {}
             // The kernel's clock counts: one that stands still, as faketime(1) makes them, must

@@ -1,7 +1,6 @@
 //! What is kept of answers, for how long, and for whom.
 mod fake;
 
-use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use fake::{Asked, Server, record};
@@ -9,7 +8,7 @@ use hickory_proto::op::ResponseCode;
 use hickory_proto::rr::{Name, RData, RecordType};
 use mif_policy::{Families, PvdId};
 use mif_resolve::order::Selection;
-use mif_resolve::{Answer, Ask, Cache, Failure, Patience, Plan, Scope, Way};
+use mif_resolve::{Answer, Ask, Cache, Failure, InTheClear, Patience, Plan, Scope, Way};
 
 const HERE: Scope = Scope {
     pvd: Some(PvdId(0)),
@@ -17,9 +16,10 @@ const HERE: Scope = Scope {
     addresses: 7,
 };
 
-fn plan(servers: &[SocketAddr]) -> Plan<'_> {
+fn plan(servers: &[mif_policy::Server]) -> Plan<'_> {
     Plan {
         servers,
+        secure: &InTheClear,
         search: &[],
         zones: &[],
         way: &|_| Way::Closed,
@@ -82,7 +82,7 @@ fn an_answer_is_asked_for_once_in_its_place() {
         answer(asked, ResponseCode::NoError, &[ip])
     });
     let cache = Cache::new();
-    let (servers, others) = ([server.address], [other.address]);
+    let (servers, others) = ([server.address.into()], [other.address.into()]);
     let search = ["corp.test".into()];
     let plan = plan(&servers);
     let asked = questions(&server, |n| {
@@ -163,7 +163,7 @@ fn the_shortest_time_to_live_of_the_chain_counts() {
         ];
         answer(asked, ResponseCode::NoError, &records)
     });
-    let servers = [server.address];
+    let servers = [server.address.into()];
     let cache = Cache::new();
     let look_up = || address(cache.lookup("a.test", &plan(&servers), HERE));
     let start = Instant::now();
@@ -250,7 +250,7 @@ fn what_the_servers_do_not_vouch_for_is_not_kept() {
     ];
     for (what, ask, say, wanted) in cases {
         let server = Server::start(say);
-        let servers = [server.address];
+        let servers = [server.address.into()];
         let cache = Cache::new();
         let plan = Plan {
             ask,
@@ -272,7 +272,7 @@ fn candidates_that_may_come_to_be_keep_the_answer_short() {
             answer(asked, ResponseCode::NoError, &[("A", "192.0.2.1", 60)])
         }
     });
-    let servers = [server.address];
+    let servers = [server.address.into()];
     let search = ["corp.test".into(), "lab.test".into()];
     let cache = Cache::new();
     let plan = Plan {
@@ -293,7 +293,7 @@ fn the_table_is_bounded_and_names_stay_apart() {
         let ip = std::net::Ipv4Addr::from(number).to_string();
         answer(asked, ResponseCode::NoError, &[("A", &ip, 60)])
     });
-    let servers = [server.address];
+    let servers = [server.address.into()];
     let cache = Cache::new();
     let asked = questions(&server, |round| {
         for n in 0..1000u32 {
@@ -319,7 +319,7 @@ fn many_addresses_are_not_kept() {
         let records: Vec<_> = ips.iter().map(|ip| ("A", ip.as_str(), 60)).collect();
         answer(asked, ResponseCode::NoError, &records)
     });
-    let servers = [server.address];
+    let servers = [server.address.into()];
     let cache = Cache::new();
     let asked = questions(&server, |_| {
         let found = cache.lookup("who.test", &plan(&servers), HERE).unwrap();
@@ -332,7 +332,7 @@ fn many_addresses_are_not_kept() {
 fn threads_that_want_one_name_do_not_send_each_other_to_the_server() {
     let server =
         Server::start(|asked| answer(asked, ResponseCode::NoError, &[("A", "192.0.2.1", 60)]));
-    let servers = [server.address];
+    let servers = [server.address.into()];
     let cache = Cache::new();
     std::thread::scope(|scope| {
         for _ in 0..8 {

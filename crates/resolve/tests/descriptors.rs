@@ -8,7 +8,7 @@ use fake::Server;
 use hickory_proto::op::ResponseCode;
 use mif_policy::Families;
 use mif_resolve::order::Selection;
-use mif_resolve::{Ask, Failure, Patience, Plan, Way, lookup};
+use mif_resolve::{Ask, Failure, InTheClear, Patience, Plan, Way, lookup};
 
 fn open_descriptors() -> Vec<String> {
     let all = std::fs::read_dir("/proc/self/fd").unwrap();
@@ -36,10 +36,10 @@ fn nothing_stays_open() {
     });
     let silent = UdpSocket::bind("127.0.0.1:0").unwrap();
     let servers = [
-        truncated.address,
-        bad.address,
-        silent.local_addr().unwrap(),
-        good.address,
+        truncated.address.into(),
+        bad.address.into(),
+        silent.local_addr().unwrap().into(),
+        good.address.into(),
     ];
     let patience = Patience {
         timeout: Duration::from_millis(100),
@@ -47,6 +47,7 @@ fn nothing_stays_open() {
     };
     let plan = Plan {
         servers: &servers,
+        secure: &InTheClear,
         search: &[],
         zones: &[],
         way: &|_| Way::Host,

@@ -9,11 +9,12 @@ use hickory_proto::op::ResponseCode;
 use hickory_proto::rr::RecordType;
 use mif_policy::Families;
 use mif_resolve::order::Selection;
-use mif_resolve::{Ask, Failure, Patience, Plan, Way, lookup};
+use mif_resolve::{Ask, Failure, InTheClear, Patience, Plan, Way, lookup};
 
-fn plan(servers: &[SocketAddr]) -> Plan<'_> {
+fn plan(servers: &[mif_policy::Server]) -> Plan<'_> {
     Plan {
         servers,
+        secure: &InTheClear,
         search: &[],
         zones: &[],
         way: &|_| Way::Closed,
@@ -48,7 +49,7 @@ fn five_hundred_records_and_the_largest_message_are_read() {
             reply.metadata.truncation = true;
             vec![reply.to_vec().unwrap()]
         });
-        let mut found = lookup("who.test", &plan(&[server.address]))
+        let mut found = lookup("who.test", &plan(&[server.address.into()]))
             .unwrap()
             .addresses;
         found.sort();
@@ -56,7 +57,7 @@ fn five_hundred_records_and_the_largest_message_are_read() {
         assert!(found.into_iter().eq(wanted.map(std::net::IpAddr::from)));
     }
     let server = Server::with_zone(&[]);
-    let _ = lookup("who.test", &plan(&[server.address]));
+    let _ = lookup("who.test", &plan(&[server.address.into()]));
     let largest = with_records(&server.asked()[0], 4094).len();
     assert!(largest > 65_520 && largest < 65_536, "{largest}");
 }
@@ -76,7 +77,7 @@ fn a_reply_from_another_address_or_port_is_not_heard() {
         }
         asked.by_zone(&["who.test. A 192.0.2.1"])
     });
-    let found = lookup("who.test", &plan(&[server.address])).unwrap();
+    let found = lookup("who.test", &plan(&[server.address.into()])).unwrap();
     assert_eq!(
         found.addresses,
         ["192.0.2.1".parse::<std::net::IpAddr>().unwrap()]
@@ -100,7 +101,7 @@ fn a_flood_of_foreign_replies_ends_with_the_time() {
         "who.test",
         &Plan {
             patience,
-            ..plan(&[server.address])
+            ..plan(&[server.address.into()])
         },
     );
     assert_eq!(result, Err(Failure::Again));
@@ -149,7 +150,7 @@ fn a_stream_that_trickles_or_breaks_off_ends_with_the_time() {
         ..Patience::default()
     };
     let start = Instant::now();
-    let servers = [server];
+    let servers = [server.into()];
     let plan = Plan {
         patience,
         ..plan(&servers)
@@ -174,7 +175,7 @@ fn names_at_the_limits_of_their_length() {
         reply.add_answer(one);
         vec![reply.to_vec().unwrap()]
     });
-    let servers = [server.address];
+    let servers = [server.address.into()];
     let label = "a".repeat(63);
     // 253 characters without the trailing dot are 255 bytes on the wire.
     let longest = [&*label, &*label, &*label, &"b".repeat(61)].join(".");
@@ -200,7 +201,7 @@ fn names_at_the_limits_of_their_length() {
 #[test]
 fn internationalised_names_are_asked_in_ascii_as_they_are() {
     let server = Server::with_zone(&["xn--bcher-kva.test. A 192.0.2.1"]);
-    let servers = [server.address];
+    let servers = [server.address.into()];
     let found = lookup("xn--bcher-kva.test", &plan(&servers)).unwrap();
     assert_eq!(found.canonical, "xn--bcher-kva.test");
     // Bytes that are no ASCII go as they are, as glibc sends them without AI_IDN.
@@ -210,7 +211,7 @@ fn internationalised_names_are_asked_in_ascii_as_they_are() {
         assert_eq!(asked.query.queries[0].query_type(), RecordType::A);
         asked.code(ResponseCode::NXDomain)
     });
-    let servers = [server.address];
+    let servers = [server.address.into()];
     assert_eq!(lookup("bücher.test", &plan(&servers)), Err(Failure::NoName));
     assert_eq!(server.texts().len(), 1);
 }

@@ -1,13 +1,13 @@
 //! Look-ups against servers that behave, and what becomes of names.
 mod fake;
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 
 use fake::{Server, record};
 use hickory_proto::op::ResponseCode;
 use mif_policy::Families;
 use mif_resolve::order::Selection;
-use mif_resolve::{Answer, Ask, Failure, Patience, Plan, Way, lookup};
+use mif_resolve::{Answer, Ask, Failure, InTheClear, Patience, Plan, Way, lookup};
 
 const ZONE: &[&str] = &[
     "alias.test. CNAME Other.test.",
@@ -26,10 +26,11 @@ const ZONE: &[&str] = &[
 ];
 
 /// Only loopback is reachable, so nothing depends on the host's routes.
-fn plan<'a>(servers: &'a [SocketAddr], search: &'a [Box<str>]) -> Plan<'a> {
+fn plan<'a>(servers: &'a [mif_policy::Server], search: &'a [Box<str>]) -> Plan<'a> {
     let patience = Patience::default();
     Plan {
         servers,
+        secure: &InTheClear,
         search,
         zones: &[],
         way: &|_| Way::Closed,
@@ -52,7 +53,7 @@ fn addresses(result: Result<Answer, Failure>) -> Vec<String> {
 #[test]
 fn both_families_are_asked_for_at_once_from_one_port() {
     let server = Server::with_zone(ZONE);
-    let answer = lookup("who.test", &plan(&[server.address], &[])).unwrap();
+    let answer = lookup("who.test", &plan(&[server.address.into()], &[])).unwrap();
     assert_eq!(answer.canonical, "who.test");
     let mut found = answer.addresses;
     found.sort();
@@ -72,7 +73,7 @@ fn both_families_are_asked_for_at_once_from_one_port() {
 #[test]
 fn one_family_alone_is_one_question() {
     let server = Server::with_zone(ZONE);
-    let servers = [server.address];
+    let servers = [server.address.into()];
     let plan = plan(&servers, &[]);
     assert_eq!(
         addresses(lookup(
@@ -98,7 +99,7 @@ fn one_family_alone_is_one_question() {
 #[test]
 fn names_that_are_not_and_names_without_addresses_differ() {
     let server = Server::with_zone(ZONE);
-    let servers = [server.address];
+    let servers = [server.address.into()];
     let plan = plan(&servers, &[]);
     assert_eq!(lookup("nosuch.test", &plan), Err(Failure::NoName));
     assert_eq!(lookup("empty.test", &plan), Err(Failure::NoData));
@@ -124,7 +125,7 @@ fn names_that_are_not_and_names_without_addresses_differ() {
 #[test]
 fn aliases_are_followed_to_their_end() {
     let server = Server::with_zone(ZONE);
-    let servers = [server.address];
+    let servers = [server.address.into()];
     let answer = lookup("alias.test", &plan(&servers, &[])).unwrap();
     assert_eq!(
         (answer.canonical.as_str(), answer.addresses.len()),
@@ -156,7 +157,7 @@ fn aliases_are_followed_over_replies() {
         "b.test. CNAME c.test.",
         "c.test. A 192.0.2.1",
     ]);
-    let answer = lookup("a.test", &plan(&[server.address], &[])).unwrap();
+    let answer = lookup("a.test", &plan(&[server.address.into()], &[])).unwrap();
     assert_eq!(
         (answer.canonical.as_str(), answer.addresses.len()),
         ("c.test", 1)
@@ -169,7 +170,7 @@ fn loops_end() {
     let zone = &["a.test. CNAME b.test.", "b.test. CNAME a.test."];
     let server = one_link_at_a_time(zone);
     assert_eq!(
-        lookup("a.test", &plan(&[server.address], &[])),
+        lookup("a.test", &plan(&[server.address.into()], &[])),
         Err(Failure::Fail)
     );
     assert_eq!(server.texts().len(), 16, "8 times 2 questions");
@@ -180,7 +181,7 @@ fn loops_end() {
         vec![reply.to_vec().unwrap()]
     });
     assert_eq!(
-        lookup("a.test", &plan(&[server.address], &[])),
+        lookup("a.test", &plan(&[server.address.into()], &[])),
         Err(Failure::Fail)
     );
     assert_eq!(server.texts().len(), 2);
@@ -195,7 +196,7 @@ fn an_alias_whose_end_is_denied_is_not_asked_anew() {
         vec![reply.to_vec().unwrap()]
     });
     assert_eq!(
-        lookup("a.test", &plan(&[server.address], &[])),
+        lookup("a.test", &plan(&[server.address.into()], &[])),
         Err(Failure::NoData)
     );
     assert_eq!(server.texts().len(), 2);
@@ -230,7 +231,7 @@ fn the_search_list_is_for_names_without_a_dot_first_and_for_others_last() {
         ),
     ] {
         let server = Server::with_zone(ZONE);
-        let servers = [server.address];
+        let servers = [server.address.into()];
         let answer = lookup(
             name,
             &Plan {
@@ -255,7 +256,7 @@ fn the_search_list_is_for_names_without_a_dot_first_and_for_others_last() {
 fn the_best_of_several_failures_is_told() {
     let search = ["lab.test".into(), "test".into()];
     let server = Server::with_zone(ZONE);
-    let servers = [server.address];
+    let servers = [server.address.into()];
     assert_eq!(
         lookup("empty", &plan(&servers, &search)),
         Err(Failure::NoData)
@@ -267,7 +268,7 @@ fn the_best_of_several_failures_is_told() {
             asked.by_zone(&[])
         }
     });
-    let servers = [server.address];
+    let servers = [server.address.into()];
     assert_eq!(lookup("x", &plan(&servers, &search)), Err(Failure::Again));
     let last = server.texts().pop().unwrap();
     assert!(
@@ -279,6 +280,6 @@ fn the_best_of_several_failures_is_told() {
 #[test]
 fn what_can_be_reached_comes_first() {
     let server = Server::with_zone(ZONE);
-    let found = addresses(lookup("many.test", &plan(&[server.address], &[])));
+    let found = addresses(lookup("many.test", &plan(&[server.address.into()], &[])));
     assert_eq!(found, ["127.0.0.2", "192.0.2.30", "192.0.2.31"]);
 }

@@ -10,7 +10,7 @@ use hickory_proto::op::ResponseCode;
 use hickory_proto::rr::{Name, RecordType};
 use mif_policy::{Families, Interface, PvdId, Route, RuleId};
 use mif_resolve::order::Selection;
-use mif_resolve::{Ask, Failure, Patience, Plan, Way, lookup};
+use mif_resolve::{Ask, Failure, InTheClear, Patience, Plan, Way, lookup};
 
 const ZONE: &[&str] = &["who.test. A 192.0.2.1", "who.test. AAAA 2001:db8::1"];
 
@@ -21,10 +21,11 @@ const SHORT: Patience = Patience {
     total: Duration::from_secs(20),
 };
 
-fn plan(servers: &[SocketAddr]) -> Plan<'_> {
+fn plan(servers: &[mif_policy::Server]) -> Plan<'_> {
     let patience = Patience::default();
     Plan {
         servers,
+        secure: &InTheClear,
         search: &[],
         zones: &[],
         way: &|_| Way::Closed,
@@ -56,7 +57,7 @@ fn a_truncated_reply_is_asked_for_by_tcp() {
         }
         vec![reply.to_vec().unwrap()]
     });
-    assert_eq!(count(&plan(&[server.address])), Ok(2001));
+    assert_eq!(count(&plan(&[server.address.into()])), Ok(2001));
     let texts = server.texts();
     assert_eq!(
         texts,
@@ -81,7 +82,10 @@ fn a_truncated_reply_without_tcp_is_for_the_next_server() {
         }
     });
     let good = Server::with_zone(ZONE);
-    assert_eq!(count(&plan(&[truncated.address, good.address])), Ok(2));
+    assert_eq!(
+        count(&plan(&[truncated.address.into(), good.address.into()])),
+        Ok(2)
+    );
     assert_eq!(truncated.texts().len(), 4);
 }
 
@@ -89,7 +93,7 @@ fn a_truncated_reply_without_tcp_is_for_the_next_server() {
 fn a_silent_server_gives_way_to_the_next() {
     let silent = UdpSocket::bind("127.0.0.1:0").unwrap();
     let good = Server::with_zone(ZONE);
-    let servers = [silent.local_addr().unwrap(), good.address];
+    let servers = [silent.local_addr().unwrap().into(), good.address.into()];
     assert_eq!(
         count(&Plan {
             patience: SHORT,
@@ -106,7 +110,7 @@ fn a_silent_server_gives_way_to_the_next() {
 #[test]
 fn silence_ends_in_time_and_ends_the_search() {
     let silent = UdpSocket::bind("127.0.0.1:0").unwrap();
-    let servers = [silent.local_addr().unwrap()];
+    let servers = [silent.local_addr().unwrap().into()];
     let search = ["a.test".into(), "b.test".into()];
     let start = Instant::now();
     let plan = Plan {
@@ -157,14 +161,14 @@ fn a_closed_port_costs_no_time() {
     assert_eq!(
         count(&Plan {
             patience,
-            ..plan(&[gone, good.address])
+            ..plan(&[gone.into(), good.address.into()])
         }),
         Ok(2)
     );
     assert_eq!(
         count(&Plan {
             patience,
-            ..plan(&[gone])
+            ..plan(&[gone.into()])
         }),
         Err(Failure::Again)
     );
@@ -180,8 +184,16 @@ fn unwilling_servers_give_way_to_the_next() {
     ] {
         let bad = Server::start(move |asked| asked.code(code));
         let good = Server::with_zone(ZONE);
-        assert_eq!(count(&plan(&[bad.address, good.address])), Ok(2), "{code}");
-        assert_eq!(count(&plan(&[bad.address])), Err(Failure::Again), "{code}");
+        assert_eq!(
+            count(&plan(&[bad.address.into(), good.address.into()])),
+            Ok(2),
+            "{code}"
+        );
+        assert_eq!(
+            count(&plan(&[bad.address.into()])),
+            Err(Failure::Again),
+            "{code}"
+        );
     }
 }
 
@@ -194,11 +206,11 @@ fn one_family_that_fails_does_not_hide_the_other() {
             asked.by_zone(ZONE)
         }
     });
-    assert_eq!(count(&plan(&[server.address])), Ok(1));
+    assert_eq!(count(&plan(&[server.address.into()])), Ok(1));
     assert_eq!(
         count(&Plan {
             ask: Ask::V6,
-            ..plan(&[server.address])
+            ..plan(&[server.address.into()])
         }),
         Err(Failure::Again)
     );
@@ -215,7 +227,7 @@ fn a_server_that_does_not_know_edns_is_asked_without() {
         }
         None => asked.by_zone(ZONE),
     });
-    assert_eq!(count(&plan(&[server.address])), Ok(2));
+    assert_eq!(count(&plan(&[server.address.into()])), Ok(2));
     assert_eq!(server.texts()[2..], ["who.test. A", "who.test. AAAA"]);
     let deaf = Server::start(|asked| match &asked.query.edns {
         Some(_) => vec![],
@@ -224,7 +236,7 @@ fn a_server_that_does_not_know_edns_is_asked_without() {
     assert_eq!(
         count(&Plan {
             patience: SHORT,
-            ..plan(&[deaf.address])
+            ..plan(&[deaf.address.into()])
         }),
         Ok(2)
     );
@@ -249,7 +261,7 @@ fn a_question_that_was_dropped_beside_the_other_is_asked_alone() {
     assert_eq!(
         count(&Plan {
             patience,
-            ..plan(&[server.address])
+            ..plan(&[server.address.into()])
         }),
         Ok(2)
     );
@@ -288,7 +300,7 @@ fn what_is_no_reply_to_the_question_is_not_heard() {
         replies.extend(asked.by_zone(ZONE));
         replies
     });
-    let answer = lookup("who.test", &plan(&[server.address])).unwrap();
+    let answer = lookup("who.test", &plan(&[server.address.into()])).unwrap();
     assert_eq!(answer.addresses.len(), 2);
     assert!(!format!("{answer:?}").contains("66"), "{answer:?}");
 }
@@ -304,17 +316,18 @@ fn replies_that_make_no_sense_fail() {
     };
     let bad = Server::start(nonsense);
     let good = Server::with_zone(ZONE);
-    assert_eq!(count(&plan(&[bad.address])), Err(Failure::Fail));
-    assert_eq!(count(&plan(&[bad.address, good.address])), Ok(2));
+    assert_eq!(count(&plan(&[bad.address.into()])), Err(Failure::Fail));
+    assert_eq!(
+        count(&plan(&[bad.address.into(), good.address.into()])),
+        Ok(2)
+    );
 }
 
 #[test]
 fn no_way_means_no_question() {
     assert_eq!(count(&plan(&[])), Err(Failure::Fail));
-    let unreachable = [
-        "192.0.2.53:53".parse().unwrap(),
-        "[2001:db8::53]:53".parse().unwrap(),
-    ];
+    let unreachable = ["192.0.2.53:53", "[2001:db8::53]:53"]
+        .map(|server| server.parse::<SocketAddr>().unwrap().into());
     let start = Instant::now();
     assert_eq!(count(&plan(&unreachable)), Err(Failure::Again));
     let route = Route {
@@ -339,7 +352,7 @@ fn no_way_means_no_question() {
         "nothing was waited for"
     );
     let good = Server::with_zone(ZONE);
-    let servers = [unreachable[0], good.address];
+    let servers = [unreachable[0].clone(), good.address.into()];
     assert_eq!(
         count(&Plan {
             way: &way,

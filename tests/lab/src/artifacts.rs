@@ -25,7 +25,11 @@ pub(crate) fn install(dir: &Path) {
             "bin/mif-run",
         ),
         (Some(profile.join("mif")), "bin/mif"),
-        (newest_library(&profile), "lib/mif/libmif.so"),
+        (newest_library(&profile, "libmif.so"), "lib/mif/libmif.so"),
+        (
+            newest_library(&profile, "libmif_tls.so"),
+            "lib/mif/libmif_tls.so",
+        ),
     ] {
         if let Some(from) = from.filter(|from| from.exists()) {
             place(&from, &dir.join(to));
@@ -91,9 +95,9 @@ fn profile_dir() -> PathBuf {
     }
 }
 
-/// `cargo test` leaves the library in `deps`, `cargo build` one folder up as well.
-fn newest_library(profile: &Path) -> Option<PathBuf> {
-    let names = ["libmif.so", "deps/libmif.so"].map(|name| profile.join(name));
+/// `cargo test` leaves a library in `deps`, `cargo build` one folder up as well.
+fn newest_library(profile: &Path, name: &str) -> Option<PathBuf> {
+    let names = [profile.join(name), profile.join("deps").join(name)];
     names
         .into_iter()
         .filter_map(|path| Some((path.metadata().and_then(|data| data.modified()).ok()?, path)))

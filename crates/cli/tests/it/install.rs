@@ -9,6 +9,7 @@ fn what_is_installed_runs() {
     let prefix = Prefix::new("install");
     let target = prefix.at("built");
     prefix.library("built/release/libmif.so");
+    prefix.library("built/release/libmif_tls.so");
     fs::copy(env!("CARGO_BIN_EXE_mif"), target.join("release/mif")).unwrap();
     prefix.script("bin/cargo", "#!/bin/sh\necho \"cargo $*\"\n");
     let install = |arguments: &[&str]| {
@@ -27,9 +28,11 @@ fn what_is_installed_runs() {
     );
     for line in [
         "cargo build --release --locked -p mif -p mif-cli",
+        "cargo build --release --locked -p mif-tls",
         "installed PREFIX/root/opt/mif/bin/mif-run",
         "installed PREFIX/root/opt/mif/bin/mif",
         "installed PREFIX/root/opt/mif/lib/mif/libmif.so",
+        "installed PREFIX/root/opt/mif/lib/mif/libmif_tls.so",
         "Note: /opt/mif/bin is not in PATH.",
     ] {
         assert!(

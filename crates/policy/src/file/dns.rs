@@ -1,6 +1,7 @@
 //! `[dns]`: what answers names, for an application or on one network.
 
 use super::read::{Report, Table, Value};
+use super::server::server;
 use super::words;
 use super::written::{finish, list};
 use crate::model::{Dns, Guard};
@@ -39,7 +40,7 @@ pub(super) fn read_app(table: &mut Table<'_>, report: &mut Report<'_>) -> Dns {
     let servers = list(
         table.take("servers"),
         "a DNS server's address",
-        words::server,
+        server,
         report,
     );
     let search = list(table.take("search"), "a domain name", words::suffix, report);

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 use super::read::{At, Placed, Report};
 use super::spelling::did_you_mean;
-use super::{Input, words, written};
+use super::{Input, server, words, written};
 use crate::addrsel::AddressSelection;
 use crate::fault::{Wrong, quoted};
 use crate::model::{
@@ -60,7 +60,7 @@ pub(super) fn lower(
         .listen
         .as_ref()
         .map(|listen| lowering.choices(&listen.value, None));
-    let servers = lowering.each(&input.options.dns, DNS, words::server);
+    let servers = lowering.each(&input.options.dns, DNS, server::server);
     let dns = match servers[..] {
         [] => app.dns.clone(),
         _ => Dns {

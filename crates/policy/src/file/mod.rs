@@ -8,6 +8,7 @@ mod addrsel;
 mod dns;
 mod lower;
 mod read;
+mod server;
 mod spelling;
 mod words;
 mod written;

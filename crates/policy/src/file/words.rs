@@ -1,7 +1,7 @@
-//! The words that values are made of: addresses, prefixes, domain names, ports, DNS servers. One
+//! The words that values are made of: addresses, prefixes, domain names, ports. One
 //! function a word, from text to value, with what is wrong and what would be right.
 
-use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, Ipv6Addr};
 use std::ops::RangeInclusive;
 
 use crate::fault::{Wrong, quoted};
@@ -16,8 +16,6 @@ const PRIVATE: [(&str, u8); 6] = [
     ("fc00::", 7),
     ("fe80::", 10),
 ];
-
-const DNS_PORT: u16 = 53;
 
 /// One entry of `to`.
 #[derive(Debug, PartialEq, Eq)]
@@ -104,35 +102,6 @@ pub(super) fn source(word: &str) -> Result<IpAddr, Wrong> {
         ));
     }
     Ok(ip)
-}
-
-/// A recursive resolver: an address with or without a port.
-pub(super) fn server(word: &str) -> Result<SocketAddr, Wrong> {
-    let right = "an address, ADDRESS:PORT or [IPV6]:PORT";
-    if let Some((scheme, _)) = word.split_once("://") {
-        let known = ["tls", "https", "quic", "h3"].contains(&scheme);
-        let what = if known {
-            "belongs to a later version of mif"
-        } else {
-            "is not a DNS server"
-        };
-        return Err(wrong(word, what, right));
-    }
-    if word.contains('%') {
-        let right = "the address without it: a server is asked on its domain's interface";
-        return Err(wrong(word, "has a scope id", right));
-    }
-    if word.parse::<IpAddr>().is_ok() {
-        return address(word).map(|ip| SocketAddr::new(ip, DNS_PORT));
-    }
-    let Ok(server) = word.parse::<SocketAddr>() else {
-        return Err(wrong(word, "is not a DNS server", right));
-    };
-    address(&server.ip().to_string())?;
-    if server.port() == 0 {
-        return Err(wrong(word, "has port 0", "a port from 1 to 65535"));
-    }
-    Ok(server)
 }
 
 /// A suffix of a search list.
@@ -263,7 +232,7 @@ fn prefix_of(ip: &str, length: u8) -> Option<Prefix> {
 
 /// The labels of a domain name (RFC 1035 2.3.4, RFC 1123 2.1; underscores as in service names) in
 /// lower case, without the trailing dot.
-fn domain(word: &str, name: &str) -> Result<Box<str>, Wrong> {
+pub(super) fn domain(word: &str, name: &str) -> Result<Box<str>, Wrong> {
     let not = |right: &str| Err(wrong(word, "is not a domain name", right));
     let name = name.strip_suffix('.').unwrap_or(name);
     if name.is_empty() {
@@ -294,7 +263,7 @@ fn domain(word: &str, name: &str) -> Result<Box<str>, Wrong> {
     Ok(name.to_ascii_lowercase().into())
 }
 
-fn wrong(word: &str, what: &str, right: &str) -> Wrong {
+pub(super) fn wrong(word: &str, what: &str, right: &str) -> Wrong {
     Wrong::new(
         format!("{} {what}", quoted(word)),
         format!("expected {right}"),

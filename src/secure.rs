@@ -1,0 +1,186 @@
+//! DNS servers that want TLS: their questions go through the companion object, `libmif_tls.so`,
+//! which lies beside this library and is opened when a look-up first needs it.
+//!
+//! `crates/tls/src/edge.rs` is the other side.
+
+use std::ffi::{CStr, CString, OsStr, c_char, c_int, c_void};
+use std::mem::MaybeUninit;
+use std::os::fd::{IntoRawFd, OwnedFd};
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::path::Path;
+use std::ptr;
+use std::sync::atomic::{AtomicPtr, Ordering};
+use std::time::Duration;
+
+use mif_policy::{DnsTransport, Server, ServerName};
+use mif_resolve::Secure;
+use mif_resolve::frame::{framed, unframed};
+use rustix::io::{self, Errno};
+
+use crate::init::{Active, keeping_errno};
+use crate::log::Level;
+
+/// The symbol of the companion.
+type Exchange = unsafe extern "C" fn(
+    connection: c_int,
+    name: *const c_char,
+    path: *const c_char,
+    messages: *const u8,
+    length: usize,
+    milliseconds: u64,
+    tell: unsafe extern "C" fn(*mut c_void, *const u8, usize),
+    to: *mut c_void,
+) -> c_int;
+
+const COMPANION: &str = "libmif_tls.so";
+const SYMBOL: &CStr = c"mif_tls_exchange_1";
+
+impl Secure for Active {
+    fn exchange(
+        &self,
+        server: &Server,
+        connection: OwnedFd,
+        messages: &[Vec<u8>],
+        patience: Duration,
+    ) -> io::Result<Vec<Vec<u8>>> {
+        let said = keeping_errno(|| {
+            uncancelled(|| {
+                companion()
+                    .and_then(|exchange| ask(exchange, server, connection, messages, patience))
+            })
+        });
+        said.map_err(|why| {
+            // Whoever asked for encryption is not content with "no answer".
+            let line = format_args!("{server}: {why}");
+            self.log.line(Level::Refused, line);
+            Errno::PROTO
+        })
+    }
+}
+
+fn ask(
+    exchange: Exchange,
+    server: &Server,
+    connection: OwnedFd,
+    messages: &[Vec<u8>],
+    patience: Duration,
+) -> Result<Vec<Vec<u8>>, String> {
+    let (name, path) = match &server.transport {
+        DnsTransport::Do53 => return Err("is spoken to in the clear".to_owned()),
+        DnsTransport::DoT { name } => (name, None),
+        DnsTransport::DoH { name, path } => (name, Some(&**path)),
+    };
+    let name = match name {
+        ServerName::Domain(name) => name.to_string(),
+        ServerName::Address => server.address.ip().to_string(),
+    };
+    let c_string = |text: &str| CString::new(text).map_err(|_| "has a NUL".to_owned());
+    let (name, path) = (c_string(&name)?, path.map(c_string).transpose()?);
+    let framed = framed(messages).ok_or("a message is too long")?;
+    let mut told: Vec<u8> = Vec::new();
+    // SAFETY: the companion's function of this signature; the strings and bytes live until it
+    // returns, the connection is given away, and `tell` takes a vector.
+    let code = unsafe {
+        exchange(
+            connection.into_raw_fd(),
+            name.as_ptr(),
+            path.as_ref().map_or(ptr::null(), |path| path.as_ptr()),
+            framed.as_ptr(),
+            framed.len(),
+            patience.as_millis().try_into().unwrap_or(u64::MAX),
+            tell,
+            (&raw mut told).cast(),
+        )
+    };
+    if code == 0 {
+        unframed(&told).ok_or_else(|| "replies without their lengths".to_owned())
+    } else {
+        Err(String::from_utf8_lossy(&told).into_owned())
+    }
+}
+
+/// # Safety
+/// `to` is a vector of bytes, and `bytes` has `length` of them.
+unsafe extern "C" fn tell(to: *mut c_void, bytes: *const u8, length: usize) {
+    // SAFETY: the caller's contract.
+    let told = unsafe { &mut *to.cast::<Vec<u8>>() };
+    // SAFETY: the caller's contract.
+    told.extend_from_slice(unsafe { std::slice::from_raw_parts(bytes, length) });
+}
+
+/// The companion's function; opened once, and never closed.
+fn companion() -> Result<Exchange, String> {
+    static FOUND: AtomicPtr<c_void> = AtomicPtr::new(ptr::null_mut());
+    let mut found = FOUND.load(Ordering::Relaxed);
+    if found.is_null() {
+        found = open()?;
+        FOUND.store(found, Ordering::Relaxed);
+    }
+    // SAFETY: the symbol has this signature, which its name stands for.
+    Ok(unsafe { std::mem::transmute::<*mut c_void, Exchange>(found) })
+}
+
+fn open() -> Result<*mut c_void, String> {
+    let path = beside_us().ok_or("libmif.so was not preloaded by its whole path")?;
+    let flags = libc::RTLD_NOW | libc::RTLD_LOCAL | libc::RTLD_NODELETE;
+    // SAFETY: a C string. The object's initialisers are Rust's, and do nothing by themselves.
+    let object = unsafe { libc::dlopen(path.as_ptr(), flags) };
+    if object.is_null() {
+        return Err(last_error());
+    }
+    // SAFETY: an open object and a C string.
+    let symbol = unsafe { libc::dlsym(object, SYMBOL.as_ptr()) };
+    if symbol.is_null() {
+        return Err(last_error());
+    }
+    Ok(symbol)
+}
+
+/// The companion's path: never another folder's, whatever the environment says.
+fn beside_us() -> Option<CString> {
+    let mut info = MaybeUninit::<libc::Dl_info>::uninit();
+    let here: *const AtomicPtr<c_void> = (&raw const HERE).cast();
+    // SAFETY: an address of this library, and room for what is said of it.
+    if unsafe { libc::dladdr(here.cast(), info.as_mut_ptr()) } == 0 {
+        return None;
+    }
+    // SAFETY: dladdr has filled it in.
+    let info = unsafe { info.assume_init() };
+    // SAFETY: the path of a library that stays.
+    let path = unsafe { CStr::from_ptr(info.dli_fname) };
+    let path = Path::new(OsStr::from_bytes(path.to_bytes()));
+    let path = path.is_absolute().then(|| path.with_file_name(COMPANION))?;
+    CString::new(path.into_os_string().into_vec()).ok()
+}
+
+/// Something of this library, for its address.
+static HERE: u8 = 0;
+
+/// What the dynamic linker has to say, which names the file.
+fn last_error() -> String {
+    // SAFETY: takes nothing; the text is this thread's until its next call of these functions.
+    let text = unsafe { libc::dlerror() };
+    if text.is_null() {
+        return "cannot be opened".to_owned();
+    }
+    // SAFETY: a C string that stays until then.
+    let text = unsafe { CStr::from_ptr(text) };
+    text.to_string_lossy().into_owned()
+}
+
+/// Runs what calls into libc where threads can be cancelled, which must not unwind through Rust.
+/// The thread is cancelled at its next such call, if somebody wanted that in between.
+fn uncancelled<T>(run: impl FnOnce() -> T) -> T {
+    const DISABLE: c_int = 1;
+    let mut before = 0;
+    // SAFETY: a state that there is, and room for the former one.
+    unsafe { pthread_setcancelstate(DISABLE, &raw mut before) };
+    let result = run();
+    // SAFETY: the former state.
+    unsafe { pthread_setcancelstate(before, ptr::null_mut()) };
+    result
+}
+
+unsafe extern "C" {
+    fn pthread_setcancelstate(state: c_int, old: *mut c_int) -> c_int;
+}
