@@ -1,6 +1,6 @@
 //! Names asked of the servers of the policy's network, by real programs: which server is asked,
-//! over which network, and what the program is told. The C interface itself, node by node, is in
-//! `names_api.rs`.
+//! over which network, and what the program is told. Every way that programs have to ask is in
+//! `names_matrix.rs`, the C interface itself, node by node, in `names_api.rs`.
 
 use std::time::{Duration, Instant};
 
@@ -30,37 +30,6 @@ fn ahosts(out: &Output) -> Vec<&str> {
     streams
         .filter_map(|line| line.split_whitespace().next())
         .collect()
-}
-
-#[test]
-fn real_programs_ask_the_networks_server() {
-    let lab = Lab::new();
-    // Each provider knows split.test by another address; rb's is 203.0.113.22.
-    let python = "import socket\nprint(socket.gethostbyname_ex('split.test')[2])\n\
-                  print(sorted({one[4][0] for one in socket.getaddrinfo('split.test', 80)}))";
-    let perl = "use Socket; print inet_ntoa(scalar gethostbyname('split.test'))";
-    for (words, said) in [
-        (&["getent", "ahostsv4", "split.test"][..], "203.0.113.22"),
-        (&["getent", "hosts", "split.test"], "2001:db8:ff::22"),
-        (
-            &["python3", "-c", python],
-            "['203.0.113.22']\n['2001:db8:ff::22', '203.0.113.22']",
-        ),
-        (&["perl", "-e", perl], "203.0.113.22"),
-    ] {
-        let out = lab.mif(&BY_WAN1, words);
-        assert!(out.ok().starts_with(said), "{out}");
-    }
-    for (url, peer) in [("-4", "10.2.0.2"), ("-6", "2001:db8:2::2")] {
-        let out = lab.mif(&BY_WAN1, &["curl", "-sS", url, "http://split.test/"]);
-        assert_eq!(out.ok(), peer);
-    }
-    // nc.traditional uses gethostbyname.
-    let nc = ["nc.traditional", "-w", "3", "split.test", "7001"];
-    let out = lab.mif(&BY_WAN1, &nc);
-    assert_eq!(out.stdout, "10.2.0.2 203.0.113.22\n", "{out}");
-    assert!(lab.arrivals().iter().all(|one| one.local.ends_with("22")));
-    only_rb_was_asked(&lab);
 }
 
 #[test]

@@ -45,9 +45,8 @@ fn real_programs_find_names_of_addresses_and_records_of_any_type() {
     let python = "import socket\nprint(socket.gethostbyaddr('198.51.100.7'))\n\
                   print(socket.getnameinfo(('198.51.100.7', 80), 0))\n\
                   print(socket.getfqdn('198.51.100.7'))";
-    let php = "echo gethostbyname('split.test'), ' ', gethostbyaddr('198.51.100.7'), ' ';\n\
-               foreach (dns_get_record('split.test', DNS_A + DNS_TXT) as $one)\n\
-               echo $one['type'], ' ', $one['ip'] ?? $one['txt'], ' ';\n\
+    let php = "echo gethostbyaddr('198.51.100.7'), ' ';\n\
+               echo dns_get_record('split.test', DNS_TXT)[0]['txt'], ' ';\n\
                echo dns_get_record('_xmpp._tcp.test', DNS_SRV)[0]['target'];";
     for (words, said) in [
         (
@@ -59,10 +58,7 @@ fn real_programs_find_names_of_addresses_and_records_of_any_type() {
             &["python3", "-c", python],
             "('of-rb.test', [], ['198.51.100.7'])\n('of-rb.test', 'http')\nof-rb.test",
         ),
-        (
-            &["php", "-r", php],
-            "203.0.113.22 of-rb.test A 203.0.113.22 TXT told by rb rb.srv.test",
-        ),
+        (&["php", "-r", php], "of-rb.test told by rb rb.srv.test"),
         (
             // apt looks for mirrors so.
             &["/usr/lib/apt/apt-helper", "srv-lookup", "_xmpp._tcp.test"],
@@ -72,15 +68,10 @@ fn real_programs_find_names_of_addresses_and_records_of_any_type() {
         let out = lab.mif(&BY_WAN1, words);
         assert!(out.ok().starts_with(said), "{out}");
     }
-    // Nobody serves ssh there; how far it comes is enough.
-    let ssh = ["ssh", "-F", "none", "-o", "BatchMode=yes", "split.test"];
-    let out = lab.mif(&BY_WAN1, &ssh);
-    assert!(out.stderr.contains("split.test port 22: "), "{out}");
     only_rb_was_asked(
         &lab,
         &[
             "PTR 7.100.51.198.in-addr.arpa",
-            "A split.test",
             "TXT split.test",
             "SRV _xmpp._tcp.test",
         ],

@@ -1,5 +1,5 @@
 //! Programs with a resolver of their own read `/etc/resolv.conf` and find the servers of the
-//! policy's network there: whom they ask then, and what they see of the file.
+//! policy's network there: what they see of the file. Whom they ask then is in `names_matrix.rs`.
 
 mod support;
 
@@ -12,113 +12,12 @@ use support::BY_WAN1;
 const REAL: &str = "nameserver 10.1.0.1\\noptions timeout:1 attempts:1\\n";
 const SHOWN: &str = "# mif: the policy's servers, in place of those of this host.\\n";
 
-/// Runs a program that looks `split.test` up, natively and under `-i wan1 -d 10.2.0.1`, and asserts
-/// that it was told the address that each network has for it, and who was asked.
-#[track_caller]
-fn asks_wan1s_server<'lab>(lab: &'lab Lab, program: impl Fn() -> Command<'lab>) {
-    // wan0's is the host's own: the program can do what is proved below of another.
-    let native = program().run();
-    assert!(native.ok().contains("203.0.113.21"), "{native}");
-    let before = lab.dns_packets("ra");
-    assert!(before > 0);
-    assert_eq!(lab.dns_packets("rb"), 0);
-    let asked = lab.queries("ra").len();
-
-    let out = program().mif(&BY_WAN1).run();
-    assert!(out.ok().contains("203.0.113.22"), "{out}");
-    assert!(
-        lab.queries("rb")
-            .contains(&"A split.test 10.2.0.2".to_owned())
-    );
-    assert_eq!(lab.dns_packets("ra"), before);
-    assert_eq!(lab.queries("ra").len(), asked);
-    assert_eq!((lab.dns_packets("rv"), lab.queries("rv").len()), (0, 0));
-}
-
-#[track_caller]
-fn check(words: &[&str]) {
-    let lab = Lab::new();
-    asks_wan1s_server(&lab, || lab.command(words[0]).args(&words[1..]));
-}
-
 #[test]
-fn node() {
-    check(&[
-        "node",
-        "-e",
-        "require('dns').resolve4('split.test', (error, found) => console.log(error ?? found))",
-    ]);
-    check(&[
-        "node",
-        "-e",
-        "new (require('dns').Resolver)().resolve('split.test', 'A', (e, found) => console.log(e ?? found))",
-    ]);
+fn node_knows_the_networks_servers() {
     let lab = Lab::new();
     let servers = "console.log(require('dns').getServers().join(' '))";
     let out = lab.mif(&BY_WAN1, &["node", "-e", servers]);
     assert_eq!(out.ok(), "10.2.0.1");
-}
-
-#[test]
-fn aria2() {
-    let lab = Lab::new();
-    let command = || {
-        let options = ["--disable-ipv6", "--allow-overwrite", "-q", "-o", "found"];
-        let url = "http://split.test/";
-        // What it was told is seen by where it went.
-        let shell = "aria2c \"$@\" || exit; cat found";
-        lab.command("sh")
-            .args(["-c", shell, "-"])
-            .args(options)
-            .arg(url)
-    };
-    assert_eq!(command().run().ok(), "10.1.0.2");
-    let before = lab.dns_packets("ra");
-    assert!(before > 0);
-    assert_eq!(command().mif(&BY_WAN1).run().ok(), "10.2.0.2");
-    let at: Vec<String> = lab.arrivals().into_iter().map(|one| one.local).collect();
-    assert_eq!(at, ["203.0.113.21", "203.0.113.22"]);
-    assert_eq!(lab.queries("rb"), ["A split.test 10.2.0.2"]);
-    assert_eq!(lab.dns_packets("ra"), before);
-    assert_eq!(lab.dns_packets("rv"), 0);
-}
-
-#[test]
-fn dnspython() {
-    let program =
-        "import dns.resolver\nprint([str(one) for one in dns.resolver.resolve('split.test')])";
-    check(&["python3", "-c", program]);
-}
-
-#[test]
-fn net_dns() {
-    let program = "use Net::DNS; print map { $_->address } Net::DNS::Resolver->new->query('split.test')->answer";
-    check(&["perl", "-e", program]);
-}
-
-#[test]
-fn jndi() {
-    let lab = Lab::new();
-    let source = lab.write("Names.java", include_str!("probes/Names.java"));
-    asks_wan1s_server(&lab, || {
-        let java = lab
-            .command("java")
-            .args(["-XX:TieredStopAtLevel=1", "-Xshare:auto"]);
-        java.arg(&source).arg("split.test")
-    });
-}
-
-#[test]
-fn ruby() {
-    let program = "require 'resolv'; puts Resolv::DNS.new.getaddress('split.test')";
-    check(&["ruby", "-e", program]);
-}
-
-#[test]
-fn bind_utilities() {
-    check(&["dig", "+short", "split.test"]);
-    check(&["host", "-t", "A", "split.test"]);
-    check(&["nslookup", "-type=A", "split.test"]);
 }
 
 /// The file as every function that opens it shows it.
