@@ -12,6 +12,8 @@ use mif_resolve::Answer;
 const NETDB_INTERNAL: c_int = -1;
 const TRY_AGAIN: c_int = 2;
 const WORD: usize = size_of::<usize>();
+/// Room for one answer of the functions that return static memory.
+const BYTES: usize = 8192;
 
 /// What a `struct hostent` tells, but for the family.
 pub(crate) struct Entry {
@@ -29,49 +31,66 @@ impl From<Answer> for Entry {
     }
 }
 
-/// Fills in what a caller of a `_r` function handed in: an answer, or an `h_errno`.
-///
-/// # Safety
-/// The pointers as for `gethostbyname_r(3)`.
-pub(crate) unsafe fn fill(
-    answer: Result<impl Into<Entry>, c_int>,
-    family: c_int,
+/// Where a caller of a `_r` function wants its answer.
+pub(crate) struct Place {
     ret: *mut hostent,
     buf: *mut c_char,
     size: size_t,
     result: *mut *mut hostent,
     h_errno: *mut c_int,
-) -> c_int {
-    let (found, host_error, code) = match answer {
-        Ok(answer) => {
-            // SAFETY: the caller vouches for `size` bytes at `buf`.
-            match unsafe { layout(&answer.into(), family, buf.cast(), size) } {
-                Some(host) => {
-                    // SAFETY: the caller vouches for `ret`.
-                    unsafe { ret.write(host) };
-                    (ret, 0, 0)
-                }
-                // The caller comes again with a larger buffer.
-                None => (null_mut(), NETDB_INTERNAL, libc::ERANGE),
-            }
+}
+
+impl Place {
+    /// The last arguments of the function.
+    pub(crate) fn new(
+        ret: *mut hostent,
+        buf: *mut c_char,
+        size: size_t,
+        result: *mut *mut hostent,
+        h_errno: *mut c_int,
+    ) -> Self {
+        Self {
+            ret,
+            buf,
+            size,
+            result,
+            h_errno,
         }
-        Err(host_error) => (
-            null_mut(),
-            host_error,
-            if host_error == TRY_AGAIN {
-                libc::EAGAIN
-            } else {
-                0
-            },
-        ),
-    };
-    // SAFETY: the caller vouches for `result`.
-    unsafe { result.write(found) };
-    if host_error != 0 {
-        // SAFETY: the caller vouches for `h_errno`.
-        unsafe { h_errno.write(host_error) };
     }
-    code
+
+    /// Fills in an answer, or an `h_errno`, and returns what the function has to.
+    ///
+    /// # Safety
+    /// The pointers as for `gethostbyname_r(3)`.
+    pub(crate) unsafe fn fill(
+        &self,
+        answer: Result<impl Into<Entry>, c_int>,
+        family: c_int,
+    ) -> c_int {
+        let (found, host_error, code) = match answer {
+            Ok(answer) => {
+                // SAFETY: the caller vouches for `size` bytes at `buf`.
+                match unsafe { layout(&answer.into(), family, self.buf.cast(), self.size) } {
+                    Some(host) => {
+                        // SAFETY: the caller vouches for `ret`.
+                        unsafe { self.ret.write(host) };
+                        (self.ret, 0, 0)
+                    }
+                    // The caller comes again with a larger buffer.
+                    None => (null_mut(), NETDB_INTERNAL, libc::ERANGE),
+                }
+            }
+            Err(TRY_AGAIN) => (null_mut(), TRY_AGAIN, libc::EAGAIN),
+            Err(host_error) => (null_mut(), host_error, 0),
+        };
+        // SAFETY: the caller vouches for `result`.
+        unsafe { self.result.write(found) };
+        if host_error != 0 {
+            // SAFETY: the caller vouches for `h_errno`.
+            unsafe { self.h_errno.write(host_error) };
+        }
+        code
+    }
 }
 
 /// The addresses of an answer.
@@ -107,7 +126,7 @@ pub(crate) struct HostBuffer {
 #[repr(C, align(8))]
 struct Memory {
     host: hostent,
-    bytes: [u8; 8192],
+    bytes: [u8; BYTES],
 }
 
 // SAFETY: gethostbyname(3) is documented as not thread-safe; callers serialise it, as for libc's.
@@ -125,7 +144,7 @@ impl HostBuffer {
         Self {
             memory: UnsafeCell::new(Memory {
                 host,
-                bytes: [0; 8192],
+                bytes: [0; BYTES],
             }),
         }
     }
@@ -142,18 +161,9 @@ impl HostBuffer {
         let ret = unsafe { &raw mut (*memory).host };
         // SAFETY: only an address is taken.
         let buf = unsafe { &raw mut (*memory).bytes };
-        // SAFETY: both lie in `memory`, and the buffer has the size that is said.
-        unsafe {
-            fill(
-                answer,
-                family,
-                ret,
-                buf.cast(),
-                8192,
-                &raw mut result,
-                &raw mut host_error,
-            );
-        }
+        let place = Place::new(ret, buf.cast(), BYTES, &raw mut result, &raw mut host_error);
+        // SAFETY: all lie in `memory` or here, and the buffer has the size that is said.
+        unsafe { place.fill(answer, family) };
         if result.is_null() {
             set_h_errno(host_error);
         }

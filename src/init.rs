@@ -75,7 +75,7 @@ fn start() -> Option<&'static Active> {
     if MAKER.swap(me, Ordering::Relaxed) == me {
         return None;
     }
-    let make = || guard::unless_panic(None, || Some(load())).unwrap_or_else(|| Some(refusing()));
+    let make = || guard::uncancelled(None, || Some(load())).unwrap_or_else(|| Some(refusing()));
     let state = keeping_errno(|| STATE.get_or_init(|| Box::new(make())));
     MAKER.store(0, Ordering::Relaxed);
     let state = state.as_ref();

@@ -48,6 +48,7 @@ mod network;
 mod nss;
 mod numeric;
 mod option;
+mod resolution;
 mod resolv_conf;
 mod resolver;
 mod resolver_call;

@@ -5,9 +5,10 @@
 
 use std::ffi::CString;
 use std::fmt::{self, Write};
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::BorrowedFd;
 
 use mif_policy::{Choice, Pass, Policy, Refusal, RuleId, Unusable, Verdict};
+use mif_socket::Descriptor;
 use rustix::fs::{Mode, OFlags};
 
 use crate::init::Active;
@@ -98,7 +99,7 @@ impl Log {
         if let Some(path) = &self.file {
             let flags = OFlags::WRONLY | OFlags::APPEND | OFlags::CREATE | OFlags::CLOEXEC;
             if let Ok(file) = rustix::fs::open(path, flags | OFlags::NOCTTY, Mode::from(0o600)) {
-                let _ = rustix::io::write(file.as_fd(), bytes);
+                let _ = rustix::io::write(Descriptor::from(file), bytes);
             }
         } else if self.stderr.is_some() && self.stderr == stderr_identity() {
             let _ = rustix::io::write(stderr(), bytes);

@@ -5,6 +5,7 @@ use std::ffi::CStr;
 use std::fmt::{self, Write};
 use std::os::fd::OwnedFd;
 
+use mif_socket::Descriptor;
 use rustix::fs::{MemfdFlags, SealFlags};
 use rustix::io::{self, Errno};
 
@@ -18,7 +19,7 @@ pub(crate) fn sealed(
     let mut flags = MemfdFlags::ALLOW_SEALING;
     flags.set(MemfdFlags::CLOEXEC, close_on_exec);
     let mut file = File {
-        fd: rustix::fs::memfd_create(name, flags)?,
+        fd: rustix::fs::memfd_create(name, flags)?.into(),
         written: 0,
         buffer: [0; 512],
         used: 0,
@@ -29,12 +30,12 @@ pub(crate) fn sealed(
         &file.fd,
         SealFlags::WRITE | SealFlags::SHRINK | SealFlags::GROW | SealFlags::SEAL,
     )?;
-    Ok(file.fd)
+    Ok(file.fd.into_owned())
 }
 
 /// Written at places rather than on, so that its reader begins at the start.
 struct File {
-    fd: OwnedFd,
+    fd: Descriptor,
     written: u64,
     buffer: [u8; 512],
     used: usize,

@@ -1,7 +1,7 @@
 //! Which names are libc's to resolve: those that no DNS server is asked about without mif either,
 //! by their form or by the `hosts` line of nsswitch.conf(5).
 //!
-//! Of that line it matters what stands before DNS. The hosts file is answered in `lookup.rs`, and
+//! Of that line it matters what stands before DNS. The hosts file is answered in `resolution.rs`, and
 //! the services that know special names without any network are left to libc for exactly those
 //! names. Services that know arbitrary names (LDAP, NIS, libvirt) are not asked.
 

@@ -40,28 +40,34 @@ const PATH: &[u8] = b"/etc/resolv.conf\0";
 /// # Safety
 /// As open(2).
 pub(crate) unsafe fn open(path: *const c_char, flags: c_int, mode: c_uint) -> c_int {
-    // SAFETY: the caller's own arguments.
-    let libcs = || unsafe { real::open(path, flags, mode) };
     // SAFETY: the caller's contract.
-    unsafe { view_or(path, flags, libcs) }
+    if let Some(view) = unsafe { descriptor(path, flags) } {
+        return view;
+    }
+    // SAFETY: the caller's own arguments.
+    unsafe { real::open(path, flags, mode) }
 }
 
 /// # Safety
 /// As open(2).
 pub(crate) unsafe fn open64(path: *const c_char, flags: c_int, mode: c_uint) -> c_int {
-    // SAFETY: the caller's own arguments.
-    let libcs = || unsafe { real::open64(path, flags, mode) };
     // SAFETY: the caller's contract.
-    unsafe { view_or(path, flags, libcs) }
+    if let Some(view) = unsafe { descriptor(path, flags) } {
+        return view;
+    }
+    // SAFETY: the caller's own arguments.
+    unsafe { real::open64(path, flags, mode) }
 }
 
 /// # Safety
 /// As openat(2).
 pub(crate) unsafe fn openat(dir: c_int, path: *const c_char, flags: c_int, mode: c_uint) -> c_int {
-    // SAFETY: the caller's own arguments.
-    let libcs = || unsafe { real::openat(dir, path, flags, mode) };
     // SAFETY: the caller's contract.
-    unsafe { view_or(path, flags, libcs) }
+    if let Some(view) = unsafe { descriptor(path, flags) } {
+        return view;
+    }
+    // SAFETY: the caller's own arguments.
+    unsafe { real::openat(dir, path, flags, mode) }
 }
 
 /// # Safety
@@ -72,84 +78,90 @@ pub(crate) unsafe fn openat64(
     flags: c_int,
     mode: c_uint,
 ) -> c_int {
-    // SAFETY: the caller's own arguments.
-    let libcs = || unsafe { real::openat64(dir, path, flags, mode) };
     // SAFETY: the caller's contract.
-    unsafe { view_or(path, flags, libcs) }
+    if let Some(view) = unsafe { descriptor(path, flags) } {
+        return view;
+    }
+    // SAFETY: the caller's own arguments.
+    unsafe { real::openat64(dir, path, flags, mode) }
 }
 
 /// # Safety
 /// As open(2) without a mode.
 pub(crate) unsafe fn open_2(path: *const c_char, flags: c_int) -> c_int {
-    // SAFETY: the caller's own arguments.
-    let libcs = || unsafe { real::__open_2(path, flags) };
     // SAFETY: the caller's contract.
-    unsafe { view_or(path, flags, libcs) }
+    if let Some(view) = unsafe { descriptor(path, flags) } {
+        return view;
+    }
+    // SAFETY: the caller's own arguments.
+    unsafe { real::__open_2(path, flags) }
 }
 
 /// # Safety
 /// As open(2) without a mode.
 pub(crate) unsafe fn open64_2(path: *const c_char, flags: c_int) -> c_int {
-    // SAFETY: the caller's own arguments.
-    let libcs = || unsafe { real::__open64_2(path, flags) };
     // SAFETY: the caller's contract.
-    unsafe { view_or(path, flags, libcs) }
+    if let Some(view) = unsafe { descriptor(path, flags) } {
+        return view;
+    }
+    // SAFETY: the caller's own arguments.
+    unsafe { real::__open64_2(path, flags) }
 }
 
 /// # Safety
 /// As openat(2) without a mode.
 pub(crate) unsafe fn openat_2(dir: c_int, path: *const c_char, flags: c_int) -> c_int {
-    // SAFETY: the caller's own arguments.
-    let libcs = || unsafe { real::__openat_2(dir, path, flags) };
     // SAFETY: the caller's contract.
-    unsafe { view_or(path, flags, libcs) }
+    if let Some(view) = unsafe { descriptor(path, flags) } {
+        return view;
+    }
+    // SAFETY: the caller's own arguments.
+    unsafe { real::__openat_2(dir, path, flags) }
 }
 
 /// # Safety
 /// As openat(2) without a mode.
 pub(crate) unsafe fn openat64_2(dir: c_int, path: *const c_char, flags: c_int) -> c_int {
-    // SAFETY: the caller's own arguments.
-    let libcs = || unsafe { real::__openat64_2(dir, path, flags) };
     // SAFETY: the caller's contract.
-    unsafe { view_or(path, flags, libcs) }
+    if let Some(view) = unsafe { descriptor(path, flags) } {
+        return view;
+    }
+    // SAFETY: the caller's own arguments.
+    unsafe { real::__openat64_2(dir, path, flags) }
 }
 
 /// # Safety
 /// As fopen(3).
 pub(crate) unsafe fn fopen(path: *const c_char, mode: *const c_char) -> *mut FILE {
-    // SAFETY: the caller's own arguments.
-    let libcs = || unsafe { real::fopen(path, mode) };
     // SAFETY: the caller's contract.
-    unsafe { stream_or(path, mode, libcs) }
+    if let Some(view) = unsafe { stream(path, mode) } {
+        return view;
+    }
+    // SAFETY: the caller's own arguments.
+    unsafe { real::fopen(path, mode) }
 }
 
 /// # Safety
 /// As fopen(3).
 pub(crate) unsafe fn fopen64(path: *const c_char, mode: *const c_char) -> *mut FILE {
-    // SAFETY: the caller's own arguments.
-    let libcs = || unsafe { real::fopen64(path, mode) };
     // SAFETY: the caller's contract.
-    unsafe { stream_or(path, mode, libcs) }
+    if let Some(view) = unsafe { stream(path, mode) } {
+        return view;
+    }
+    // SAFETY: the caller's own arguments.
+    unsafe { real::fopen64(path, mode) }
 }
 
-/// What an `open` of this path gives: a view, or what libc makes of it.
+/// What an `open` of this path gives, if it is not libc's.
 ///
 /// # Safety
 /// `path` must be null, invalid for every process, or a C string.
 #[inline]
-unsafe fn view_or(path: *const c_char, flags: c_int, libcs: impl FnOnce() -> c_int) -> c_int {
-    if !has_no_policy()
-        // SAFETY: the caller's contract.
-        && unsafe { is_the_file(path) }
-        && let Some(view) = descriptor(flags)
-    {
-        return view;
+unsafe fn descriptor(path: *const c_char, flags: c_int) -> Option<c_int> {
+    // SAFETY: the caller's contract.
+    if has_no_policy() || !unsafe { is_the_file(path) } {
+        return None;
     }
-    libcs()
-}
-
-#[cold]
-fn descriptor(flags: c_int) -> Option<c_int> {
     let other = libc::O_ACCMODE | libc::O_CREAT | libc::O_TRUNC | libc::O_PATH | libc::O_DIRECTORY;
     if flags & other != libc::O_RDONLY {
         return None;
@@ -158,32 +170,16 @@ fn descriptor(flags: c_int) -> Option<c_int> {
     Some(view.map_or_else(fail, IntoRawFd::into_raw_fd))
 }
 
-/// What a `fopen` of this path gives.
+/// What a `fopen` of this path gives, if it is not libc's.
 ///
 /// # Safety
 /// As fopen(3), but that both may be null or invalid for every process.
 #[inline]
-unsafe fn stream_or(
-    path: *const c_char,
-    mode: *const c_char,
-    libcs: impl FnOnce() -> *mut FILE,
-) -> *mut FILE {
-    if !has_no_policy()
-        // SAFETY: the caller's contract.
-        && unsafe { is_the_file(path) }
-        && is_plausible(mode)
-        // SAFETY: the caller's contract.
-        && let Some(view) = unsafe { stream(mode) }
-    {
-        return view;
+unsafe fn stream(path: *const c_char, mode: *const c_char) -> Option<*mut FILE> {
+    // SAFETY: the caller's contract.
+    if has_no_policy() || !unsafe { is_the_file(path) } || !is_plausible(mode) {
+        return None;
     }
-    libcs()
-}
-
-/// # Safety
-/// `mode` must be a C string.
-#[cold]
-unsafe fn stream(mode: *const c_char) -> Option<*mut FILE> {
     // SAFETY: the caller's contract.
     let words = unsafe { std::ffi::CStr::from_ptr(mode) }.to_bytes();
     // A character set follows behind the comma.

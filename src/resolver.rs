@@ -9,9 +9,8 @@
 use std::ffi::{c_char, c_int};
 
 use crate::hooks::real;
-use crate::init::active;
 use crate::resolver_call::{Call, Question};
-use crate::resolver_state::{State, own_state};
+use crate::resolver_state::State;
 
 /// # Safety
 /// As `res_query(3)`.
@@ -22,21 +21,14 @@ pub(crate) unsafe fn query(
     answer: *mut u8,
     size: c_int,
 ) -> c_int {
-    let ask = |active| {
-        let state = own_state();
-        let call = Call {
-            name: "res_query",
-            active,
-            state,
-            answer,
-            size,
-        };
+    if let Some(call) = Call::new("res_query", None, answer, size)
         // SAFETY: the caller's contract.
-        unsafe { call.query(name, Question { class, kind }) }
-    };
+        && let Some(length) = unsafe { call.query(name, Question { class, kind }) }
+    {
+        return length;
+    }
     // SAFETY: the caller's own arguments.
-    let theirs = || unsafe { real::res_query(name, class, kind, answer, size) };
-    active().and_then(ask).unwrap_or_else(theirs)
+    unsafe { real::res_query(name, class, kind, answer, size) }
 }
 
 /// # Safety
@@ -49,20 +41,14 @@ pub(crate) unsafe fn nquery(
     answer: *mut u8,
     size: c_int,
 ) -> c_int {
-    let ask = |active| {
-        let call = Call {
-            name: "res_nquery",
-            active,
-            state,
-            answer,
-            size,
-        };
+    if let Some(call) = Call::new("res_nquery", Some(state), answer, size)
         // SAFETY: the caller's contract.
-        unsafe { call.query(name, Question { class, kind }) }
-    };
+        && let Some(length) = unsafe { call.query(name, Question { class, kind }) }
+    {
+        return length;
+    }
     // SAFETY: the caller's own arguments.
-    let theirs = || unsafe { real::res_nquery(state, name, class, kind, answer, size) };
-    active().and_then(ask).unwrap_or_else(theirs)
+    unsafe { real::res_nquery(state, name, class, kind, answer, size) }
 }
 
 /// # Safety
@@ -74,21 +60,14 @@ pub(crate) unsafe fn search(
     answer: *mut u8,
     size: c_int,
 ) -> c_int {
-    let ask = |active| {
-        let state = own_state();
-        let call = Call {
-            name: "res_search",
-            active,
-            state,
-            answer,
-            size,
-        };
+    if let Some(call) = Call::new("res_search", None, answer, size)
         // SAFETY: the caller's contract.
-        unsafe { call.search(name, Question { class, kind }) }
-    };
+        && let Some(length) = unsafe { call.search(name, Question { class, kind }) }
+    {
+        return length;
+    }
     // SAFETY: the caller's own arguments.
-    let theirs = || unsafe { real::res_search(name, class, kind, answer, size) };
-    active().and_then(ask).unwrap_or_else(theirs)
+    unsafe { real::res_search(name, class, kind, answer, size) }
 }
 
 /// # Safety
@@ -101,20 +80,14 @@ pub(crate) unsafe fn nsearch(
     answer: *mut u8,
     size: c_int,
 ) -> c_int {
-    let ask = |active| {
-        let call = Call {
-            name: "res_nsearch",
-            active,
-            state,
-            answer,
-            size,
-        };
+    if let Some(call) = Call::new("res_nsearch", Some(state), answer, size)
         // SAFETY: the caller's contract.
-        unsafe { call.search(name, Question { class, kind }) }
-    };
+        && let Some(length) = unsafe { call.search(name, Question { class, kind }) }
+    {
+        return length;
+    }
     // SAFETY: the caller's own arguments.
-    let theirs = || unsafe { real::res_nsearch(state, name, class, kind, answer, size) };
-    active().and_then(ask).unwrap_or_else(theirs)
+    unsafe { real::res_nsearch(state, name, class, kind, answer, size) }
 }
 
 /// # Safety
@@ -127,21 +100,14 @@ pub(crate) unsafe fn querydomain(
     answer: *mut u8,
     size: c_int,
 ) -> c_int {
-    let ask = |active| {
-        let state = own_state();
-        let call = Call {
-            name: "res_querydomain",
-            active,
-            state,
-            answer,
-            size,
-        };
+    if let Some(call) = Call::new("res_querydomain", None, answer, size)
         // SAFETY: the caller's contract.
-        unsafe { call.querydomain(name, domain, Question { class, kind }) }
-    };
+        && let Some(length) = unsafe { call.querydomain(name, domain, Question { class, kind }) }
+    {
+        return length;
+    }
     // SAFETY: the caller's own arguments.
-    let theirs = || unsafe { real::res_querydomain(name, domain, class, kind, answer, size) };
-    active().and_then(ask).unwrap_or_else(theirs)
+    unsafe { real::res_querydomain(name, domain, class, kind, answer, size) }
 }
 
 /// # Safety
@@ -155,42 +121,27 @@ pub(crate) unsafe fn nquerydomain(
     answer: *mut u8,
     size: c_int,
 ) -> c_int {
-    let ask = |active| {
-        let call = Call {
-            name: "res_nquerydomain",
-            active,
-            state,
-            answer,
-            size,
-        };
+    if let Some(call) = Call::new("res_nquerydomain", Some(state), answer, size)
         // SAFETY: the caller's contract.
-        unsafe { call.querydomain(name, domain, Question { class, kind }) }
-    };
-    let theirs = || {
-        // SAFETY: the caller's own arguments.
-        unsafe { real::res_nquerydomain(state, name, domain, class, kind, answer, size) }
-    };
-    active().and_then(ask).unwrap_or_else(theirs)
+        && let Some(length) = unsafe { call.querydomain(name, domain, Question { class, kind }) }
+    {
+        return length;
+    }
+    // SAFETY: the caller's own arguments.
+    unsafe { real::res_nquerydomain(state, name, domain, class, kind, answer, size) }
 }
 
 /// # Safety
 /// As `res_send(3)`.
 pub(crate) unsafe fn send(packet: *const u8, length: c_int, answer: *mut u8, size: c_int) -> c_int {
-    let ask = |active| {
-        let state = own_state();
-        let call = Call {
-            name: "res_send",
-            active,
-            state,
-            answer,
-            size,
-        };
+    if let Some(call) = Call::new("res_send", None, answer, size)
         // SAFETY: the caller's contract.
-        unsafe { call.send_given(packet, length) }
-    };
+        && let Some(length) = unsafe { call.send_given(packet, length) }
+    {
+        return length;
+    }
     // SAFETY: the caller's own arguments.
-    let theirs = || unsafe { real::res_send(packet, length, answer, size) };
-    active().and_then(ask).unwrap_or_else(theirs)
+    unsafe { real::res_send(packet, length, answer, size) }
 }
 
 /// # Safety
@@ -202,18 +153,12 @@ pub(crate) unsafe fn nsend(
     answer: *mut u8,
     size: c_int,
 ) -> c_int {
-    let ask = |active| {
-        let call = Call {
-            name: "res_nsend",
-            active,
-            state,
-            answer,
-            size,
-        };
+    if let Some(call) = Call::new("res_nsend", Some(state), answer, size)
         // SAFETY: the caller's contract.
-        unsafe { call.send_given(packet, length) }
-    };
+        && let Some(length) = unsafe { call.send_given(packet, length) }
+    {
+        return length;
+    }
     // SAFETY: the caller's own arguments.
-    let theirs = || unsafe { real::res_nsend(state, packet, length, answer, size) };
-    active().and_then(ask).unwrap_or_else(theirs)
+    unsafe { real::res_nsend(state, packet, length, answer, size) }
 }

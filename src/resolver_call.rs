@@ -8,16 +8,16 @@ use mif_policy::{Resolvers, Verdict};
 use mif_resolve::raw::{self, Reply, Transport, Unanswered};
 use mif_resolve::{Patience, reverse};
 
-use crate::guard::unless_panic;
+use crate::guard::{uncancelled, unless_panic};
 use crate::hooks::next;
 use crate::hostent::set_h_errno;
-use crate::init::{Active, keeping_errno};
+use crate::init::{Active, active, keeping_errno};
 use crate::log::Level;
-use crate::lookup;
 use crate::network::{
     HOST_NOT_FOUND, NO_DATA, NO_RECOVERY, Otherwise, TRY_AGAIN, host_error, may_ask, plan, way,
 };
-use crate::resolver_state::{Options, State};
+use crate::resolution::remember;
+use crate::resolver_state::{Options, State, own_state};
 use crate::sockaddr::is_plausible;
 
 /// The longest packet that is made for a name, with room for an OPT record.
@@ -27,11 +27,11 @@ const HEADER: usize = 12;
 
 /// One call: where its answer goes, and whose state it uses.
 pub(crate) struct Call {
-    pub(crate) name: &'static str,
-    pub(crate) active: &'static Active,
-    pub(crate) state: *mut State,
-    pub(crate) answer: *mut u8,
-    pub(crate) size: c_int,
+    name: &'static str,
+    active: &'static Active,
+    state: *mut State,
+    answer: *mut u8,
+    size: c_int,
 }
 
 /// A question without its name.
@@ -52,6 +52,23 @@ struct Missed {
 
 /// In each of these, `None` leaves the call to libc.
 impl Call {
+    /// A call with a state of the caller's, or with that of its thread.
+    pub(crate) fn new(
+        name: &'static str,
+        state: Option<*mut State>,
+        answer: *mut u8,
+        size: c_int,
+    ) -> Option<Self> {
+        let active = active()?;
+        Some(Self {
+            name,
+            active,
+            state: state.unwrap_or_else(own_state),
+            answer,
+            size,
+        })
+    }
+
     /// # Safety
     /// Name, state and answer as for `res_nquery(3)`.
     pub(crate) unsafe fn query(&self, name: *const c_char, question: Question) -> Option<c_int> {
@@ -300,7 +317,7 @@ impl Call {
         if room < HEADER || !is_plausible(self.answer) {
             return Err(missed(libc::EINVAL));
         }
-        let exchanged = unless_panic(Err(Unanswered::Silent), || {
+        let exchanged = uncancelled(Err(Unanswered::Silent), || {
             let (active, verdict): (_, Verdict<'_>) = (self.active, resolvers.verdict());
             let way = |ip: IpAddr| way(active, &verdict, ip);
             let mut plan = plan(active, resolvers, &way);
@@ -346,7 +363,7 @@ impl Call {
         unless_panic((), || {
             let addresses = raw::addresses(answer);
             let name = name.to_string_lossy();
-            lookup::remember(self.active, &name, &addresses, resolvers.origin());
+            remember(self.active, &name, &addresses, resolvers.origin());
         });
     }
 

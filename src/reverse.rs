@@ -11,9 +11,9 @@ use libc::{hostent, size_t, sockaddr, socklen_t};
 use mif_resolve::{Failure, hosts, idn, reverse};
 
 use crate::addrinfo::{error, is_utf8};
-use crate::guard::unless_panic;
+use crate::guard::uncancelled;
 use crate::hooks::real;
-use crate::hostent::{Entry, HostBuffer, fill};
+use crate::hostent::{Entry, HostBuffer, Place};
 use crate::init::{Active, active};
 use crate::log::Level;
 use crate::network::{Otherwise, host_error, may_ask, plan, way};
@@ -124,13 +124,12 @@ pub(crate) unsafe fn gethostbyaddr(
     len: socklen_t,
     family: c_int,
 ) -> *mut hostent {
-    static BUFFER: HostBuffer = HostBuffer::new();
     // SAFETY: the caller's contract.
-    match unsafe { host_by_address("gethostbyaddr", addr, len, family) } {
-        // SAFETY: the caller's own arguments.
-        None => unsafe { real::gethostbyaddr(addr, len, family) },
-        Some((answer, family)) => BUFFER.fill(answer, family),
+    if let Some(host) = unsafe { static_host(addr, len, family) } {
+        return host;
     }
+    // SAFETY: the caller's own arguments.
+    unsafe { real::gethostbyaddr(addr, len, family) }
 }
 
 /// # Safety
@@ -146,17 +145,36 @@ pub(crate) unsafe fn gethostbyaddr_r(
     result: *mut *mut hostent,
     h_errno: *mut c_int,
 ) -> c_int {
+    let place = Place::new(ret, buf, size, result, h_errno);
     // SAFETY: the caller's contract.
-    match unsafe { host_by_address("gethostbyaddr_r", addr, len, family) } {
-        // SAFETY: the caller's own arguments.
-        None => unsafe {
-            real::gethostbyaddr_r(addr, len, family, ret, buf, size, result, h_errno)
-        },
-        Some((answer, family)) => {
-            // SAFETY: the caller's contract for the buffers.
-            unsafe { fill(answer, family, ret, buf, size, result, h_errno) }
-        }
+    if let Some(code) = unsafe { host_at(addr, len, family, &place) } {
+        return code;
     }
+    // SAFETY: the caller's own arguments.
+    unsafe { real::gethostbyaddr_r(addr, len, family, ret, buf, size, result, h_errno) }
+}
+
+/// # Safety
+/// As gethostbyaddr(3).
+unsafe fn static_host(addr: *const c_void, len: socklen_t, family: c_int) -> Option<*mut hostent> {
+    static BUFFER: HostBuffer = HostBuffer::new();
+    // SAFETY: the caller's contract.
+    let (answer, family) = unsafe { host_by_address("gethostbyaddr", addr, len, family) }?;
+    Some(BUFFER.fill(answer, family))
+}
+
+/// # Safety
+/// As `gethostbyaddr_r(3)`.
+unsafe fn host_at(
+    addr: *const c_void,
+    len: socklen_t,
+    family: c_int,
+    place: &Place,
+) -> Option<c_int> {
+    // SAFETY: the caller's contract.
+    let (answer, family) = unsafe { host_by_address("gethostbyaddr_r", addr, len, family) }?;
+    // SAFETY: the caller's contract for its memory.
+    Some(unsafe { place.fill(answer, family) })
 }
 
 /// What mif has to say to a `gethostbyaddr`: an answer or an `h_errno`, and the family of the
@@ -203,7 +221,7 @@ unsafe fn host_by_address(
 
 /// The names of an address, the canonical one first; `None` leaves them to libc.
 fn names_of(active: &Active, call: &str, ip: IpAddr) -> Option<Result<Vec<String>, Failure>> {
-    unless_panic(Some(Err(Failure::Fail)), || find(active, call, ip))
+    uncancelled(Some(Err(Failure::Fail)), || find(active, call, ip))
 }
 
 fn find(active: &Active, call: &str, ip: IpAddr) -> Option<Result<Vec<String>, Failure>> {

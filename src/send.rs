@@ -61,7 +61,7 @@ unsafe fn sendto_by(
     header.msg_iov = &raw mut data;
     header.msg_iovlen = 1;
     let message = Message::of(header);
-    for last in [false, true] {
+    for again in 0..2 {
         let network = match plan(active, "sendto", fd, &message, flags) {
             // SAFETY: the caller's own arguments.
             Plan::AsIs => return unsafe { real::sendto(fd, buf, size, flags, addr, len) },
@@ -69,6 +69,7 @@ unsafe fn sendto_by(
             Plan::By(network) => network,
         };
         let mut room = Control([0; Network::ROOM]);
+        let last = again == 1;
         // SAFETY: the caller's own buffers.
         let sent = unsafe { send_by(active, fd, &message, &network, &mut room.0, flags, last) };
         if let Some(sent) = sent {
@@ -103,7 +104,7 @@ unsafe fn sendmsg_by(
     msg: *const msghdr,
     flags: c_int,
 ) -> ssize_t {
-    for last in [false, true] {
+    for again in 0..2 {
         let network = match plan(active, "sendmsg", fd, message, flags) {
             // SAFETY: the caller's own arguments.
             Plan::AsIs => return unsafe { real::sendmsg(fd, msg, flags) },
@@ -111,6 +112,7 @@ unsafe fn sendmsg_by(
             Plan::By(network) => network,
         };
         let mut room = Control([0; ROOM]);
+        let last = again == 1;
         // SAFETY: the caller's own buffers.
         let sent = unsafe { send_by(active, fd, message, &network, &mut room.0, flags, last) };
         if let Some(sent) = sent {

@@ -228,6 +228,35 @@ fn a_thread_cancelled_in_connect() {
 }
 
 #[test]
+fn threads_cancelled_before_the_call_end_and_the_program_goes_on() {
+    let lab = Lab::new();
+    let calls = [
+        "connect",
+        "sendto",
+        "sendmsg",
+        "sendmmsg",
+        "open",
+        "fopen",
+        "getaddrinfo",
+        "gethostbyname",
+        "gethostbyaddr",
+        "getnameinfo",
+        "res_query",
+    ];
+    for call in calls {
+        let words = [call, "split.test", "198.51.100.7"];
+        let probe = || lab.command(lab.probe("cancelled")).args(words);
+        assert_eq!(probe().run().ok(), "cleaned up", "{call}");
+        assert_eq!(probe().preload().run().ok(), "cleaned up", "{call}");
+        for options in [&["-v", "-i", "wan1", "-d", "10.2.0.1"][..], &["-i", "wan1"]] {
+            let logged = probe().env("MIF_LOG_FILE", lab.home().join("log"));
+            let out = logged.mif(options).run();
+            assert_eq!(out.ok(), "cleaned up", "{call}");
+        }
+    }
+}
+
+#[test]
 fn exceptions_of_the_program_are_its_own() {
     let lab = Lab::new();
     let program = compile(&lab, "g++", &[], "exceptions.cc", "exceptions");

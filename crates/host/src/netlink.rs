@@ -6,9 +6,9 @@
 //! netlink crates all do, and serve the tool `mif` instead. The socket is closed again at once.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
-use std::os::fd::OwnedFd;
 
 use mif_policy::InterfaceName;
+use mif_socket::Descriptor;
 use rustix::io::Errno;
 use rustix::net::{AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType};
 
@@ -39,7 +39,7 @@ const AF_INET: u8 = 2;
 const AF_INET6: u8 = 10;
 
 /// A connection to rtnetlink for a few questions.
-pub(crate) struct Netlink(OwnedFd);
+pub(crate) struct Netlink(Descriptor);
 
 /// What the kernel says of one interface.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,7 +62,8 @@ impl Netlink {
     pub(crate) fn open() -> Result<Self, Errno> {
         // NETLINK_ROUTE is protocol 0, the default.
         let (kind, flags) = (SocketType::RAW, SocketFlags::CLOEXEC);
-        rustix::net::socket_with(AddressFamily::NETLINK, kind, flags, None).map(Self)
+        rustix::net::socket_with(AddressFamily::NETLINK, kind, flags, None)
+            .map(|fd| Self(fd.into()))
     }
 
     /// The interface of this name.

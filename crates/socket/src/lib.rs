@@ -7,6 +7,7 @@
 //! sockets.
 
 pub mod cmsg;
+mod descriptor;
 mod option;
 
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
@@ -16,6 +17,7 @@ use mif_policy::{Interface, Route};
 use rustix::io::{Errno, Result};
 use rustix::net::{SocketAddrAny, SocketType};
 
+pub use descriptor::Descriptor;
 pub use option::{
     bind_to_index, bound_index, multicast_index, set_mark, set_unicast_index, unicast_index,
 };
