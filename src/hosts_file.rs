@@ -1,12 +1,13 @@
 //! `/etc/hosts`, which goes before any server. It is answered here and not by libc, which asks its
 //! own servers for a family that the file does not have.
 //!
-//! Most names are not in it. So what is kept is the set of hashes of its names, four bytes for
-//! each, and for as long as one stat(2) says that the file is the same. A name that may be in it is
-//! looked for in the file itself. The lock is never waited for: see `mif_resolve::Cache`.
+//! Most names and addresses are not in it. So what is kept is the set of hashes of those that are,
+//! four bytes for each, and for as long as one stat(2) says that the file is the same. What may be
+//! in it is looked for in the file itself. The lock is never waited for: see `mif_resolve::Cache`.
 
 use std::fs::File;
 use std::io::Read;
+use std::net::IpAddr;
 use std::time::{Duration, SystemTime};
 
 use mif_resolve::{Answer, Ask, hosts};
@@ -25,7 +26,7 @@ pub(crate) struct HostsFile(RwLock<Option<Known>>);
 #[derive(Debug)]
 struct Known {
     identity: Identity,
-    /// Of every name in lower case, sorted.
+    /// Of every name in lower case and every address, sorted.
     hashes: Box<[u32]>,
 }
 
@@ -39,26 +40,42 @@ impl HostsFile {
 
     /// The addresses of a name that is in the file.
     pub(crate) fn lookup(&self, name: &str, ask: Ask) -> Option<Answer> {
+        hosts::lookup(&self.text_with(hash(name)), name, ask)
+    }
+
+    /// The names of an address that is in the file, the canonical one first.
+    pub(crate) fn names_of(&self, address: IpAddr) -> Option<Vec<String>> {
+        hosts::reverse(&self.text_with(hash_of(address)), address)
+    }
+
+    /// The text, or an empty one where nothing in it has this hash.
+    fn text_with(&self, hash: u32) -> String {
         if let Ok(now) = rustix::fs::stat(PATH)
             && let Some(known) = self.0.try_read()
             && let Some(known) = &*known
             && known.identity == identity(&now)
-            && known.hashes.binary_search(&hash(name)).is_err()
+            && known.hashes.binary_search(&hash).is_err()
         {
-            return hosts::lookup("", name, ask);
+            return String::new();
         }
         let (text, identity) = read().unwrap_or_default();
         if let Some(identity) = identity {
-            let mut hashes: Vec<u32> = hosts::names(&text).map(hash).collect();
-            hashes.sort_unstable();
-            hashes.dedup();
-            let hashes = hashes.into_boxed_slice();
+            let hashes = hashes(&text);
             let known = Known { identity, hashes };
             // Freed behind the lock.
             let _old = self.0.try_write().map(|mut place| place.replace(known));
         }
-        hosts::lookup(&text, name, ask)
+        text
     }
+}
+
+fn hashes(text: &str) -> Box<[u32]> {
+    let names = hosts::names(text).map(hash);
+    let addresses = hosts::addresses(text).map(hash_of);
+    let mut hashes: Vec<u32> = names.chain(addresses).collect();
+    hashes.sort_unstable();
+    hashes.dedup();
+    hashes.into_boxed_slice()
 }
 
 /// The text, and the file's identity if it can be told from a later one.
@@ -94,10 +111,23 @@ fn identity(file: &Stat) -> Identity {
     ]
 }
 
-/// FNV-1a of the name in lower case.
+/// The hash of a name, whatever its case.
 fn hash(name: &str) -> u32 {
-    name.bytes().fold(0x811c_9dc5, |hash, byte| {
-        (hash ^ u32::from(byte.to_ascii_lowercase())).wrapping_mul(0x0100_0193)
+    fnv(name.bytes().map(|byte| byte.to_ascii_lowercase()))
+}
+
+/// The hash of an address, however it is spelled.
+fn hash_of(address: IpAddr) -> u32 {
+    match address {
+        IpAddr::V4(v4) => fnv(v4.octets()),
+        IpAddr::V6(v6) => fnv(v6.octets()),
+    }
+}
+
+/// FNV-1a.
+fn fnv(bytes: impl IntoIterator<Item = u8>) -> u32 {
+    bytes.into_iter().fold(0x811c_9dc5, |hash, byte| {
+        (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193)
     })
 }
 
@@ -117,6 +147,10 @@ mod tests {
                     let plain = hosts::lookup(&text, name, ask);
                     assert_eq!(file.lookup(name, ask), plain, "{name}");
                 }
+            }
+            for address in hosts::addresses(&text).chain(["192.0.2.99".parse().unwrap()]) {
+                let plain = hosts::reverse(&text, address);
+                assert_eq!(file.names_of(address), plain, "{address}");
             }
         }
     }

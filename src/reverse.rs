@@ -8,7 +8,7 @@ use std::net::IpAddr;
 use std::ptr::null_mut;
 
 use libc::{hostent, size_t, sockaddr, socklen_t};
-use mif_resolve::{Failure, hosts, idn, reverse};
+use mif_resolve::{Failure, idn, reverse};
 
 use crate::addrinfo::{error, is_utf8};
 use crate::guard::uncancelled;
@@ -239,8 +239,7 @@ fn find(active: &Active, call: &str, ip: IpAddr) -> Option<Result<Vec<String>, F
         &active.view(),
     );
     if services.files
-        && let Ok(text) = std::fs::read("/etc/hosts")
-        && let Some(names) = hosts::reverse(&String::from_utf8_lossy(&text), ip)
+        && let Some(names) = active.hosts_file.names_of(ip)
     {
         return Some(Ok(names));
     }

@@ -1,6 +1,7 @@
 //! Names from the text of a hosts(5) file. Pure: whoever has the file reads it.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::str::SplitAsciiWhitespace;
 
 use crate::{Answer, Ask};
 
@@ -13,9 +14,7 @@ use crate::{Answer, Ask};
 pub fn lookup(text: &str, name: &str, ask: Ask) -> Option<Answer> {
     let mut canonical = None;
     let mut addresses = Vec::new();
-    for line in text.lines() {
-        let line = line.split('#').next().unwrap_or_default();
-        let mut words = line.split_ascii_whitespace();
+    for mut words in lines(text) {
         let Some(Ok(address)) = words.next().map(str::parse::<IpAddr>) else {
             continue;
         };
@@ -53,9 +52,7 @@ pub fn lookup(text: &str, name: &str, ask: Ask) -> Option<Answer> {
 /// is no such line.
 #[must_use]
 pub fn reverse(text: &str, address: IpAddr) -> Option<Vec<String>> {
-    text.lines().find_map(|line| {
-        let line = line.split('#').next().unwrap_or_default();
-        let mut words = line.split_ascii_whitespace();
+    lines(text).find_map(|mut words| {
         let found = words.next()?.parse() == Ok(address);
         let names: Vec<_> = words.map(str::to_owned).collect();
         (found && !names.is_empty()).then_some(names)
@@ -65,9 +62,20 @@ pub fn reverse(text: &str, address: IpAddr) -> Option<Vec<String>> {
 /// Every name in `text`, also of lines without a valid address: what is not among them, [`lookup`]
 /// does not find.
 pub fn names(text: &str) -> impl Iterator<Item = &str> {
-    text.lines().flat_map(|line| {
+    lines(text).flat_map(|words| words.skip(1))
+}
+
+/// Every address in `text`, also of lines without a name: what is not among them, [`reverse`] does
+/// not find.
+pub fn addresses(text: &str) -> impl Iterator<Item = IpAddr> {
+    lines(text).filter_map(|mut words| words.next()?.parse().ok())
+}
+
+/// The words of each line, without comments.
+fn lines(text: &str) -> impl Iterator<Item = SplitAsciiWhitespace<'_>> {
+    text.lines().map(|line| {
         let line = line.split('#').next().unwrap_or_default();
-        line.split_ascii_whitespace().skip(1)
+        line.split_ascii_whitespace()
     })
 }
 
@@ -142,6 +150,9 @@ fe80::1%eth0 who
         assert_eq!(lookup(TEXT, "alias", Ask::V6), None);
         let all: Vec<_> = names(TEXT).collect();
         let wanted = "localhost Who.test who who.test who.test other alias who who who";
+        assert_eq!(all.join(" "), wanted);
+        let all: Vec<_> = addresses(TEXT).map(|one| one.to_string()).collect();
+        let wanted = "127.0.0.1 192.0.2.1 2001:db8::1 192.0.2.1 192.0.2.2 192.0.2.3 192.0.2.4";
         assert_eq!(all.join(" "), wanted);
     }
 
