@@ -43,11 +43,10 @@ impl Secure for Active {
         messages: &[Vec<u8>],
         patience: Duration,
     ) -> io::Result<Vec<Vec<u8>>> {
+        // It relies on look-ups being `uncancelled`: the companion calls libc everywhere.
         let said = keeping_errno(|| {
-            uncancelled(|| {
-                companion()
-                    .and_then(|exchange| ask(exchange, server, connection, messages, patience))
-            })
+            let exchange = companion()?;
+            ask(exchange, server, connection, messages, patience)
         });
         said.map_err(|why| {
             // Whoever asked for encryption is not content with "no answer".
@@ -166,21 +165,4 @@ fn last_error() -> String {
     // SAFETY: a C string that stays until then.
     let text = unsafe { CStr::from_ptr(text) };
     text.to_string_lossy().into_owned()
-}
-
-/// Runs what calls into libc where threads can be cancelled, which must not unwind through Rust.
-/// The thread is cancelled at its next such call, if somebody wanted that in between.
-fn uncancelled<T>(run: impl FnOnce() -> T) -> T {
-    const DISABLE: c_int = 1;
-    let mut before = 0;
-    // SAFETY: a state that there is, and room for the former one.
-    unsafe { pthread_setcancelstate(DISABLE, &raw mut before) };
-    let result = run();
-    // SAFETY: the former state.
-    unsafe { pthread_setcancelstate(before, ptr::null_mut()) };
-    result
-}
-
-unsafe extern "C" {
-    fn pthread_setcancelstate(state: c_int, old: *mut c_int) -> c_int;
 }
