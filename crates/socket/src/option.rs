@@ -1,4 +1,5 @@
-//! Socket options that `rustix` has no function for, each with the C integers it takes.
+//! Socket options that `rustix` has no function for, each with the C integers it takes. The system
+//! calls are raw: libc's `syscall` goes through the hooks, and would write errno.
 #![allow(unsafe_code)]
 
 use std::ffi::c_int;
@@ -7,6 +8,7 @@ use std::os::fd::{AsRawFd, BorrowedFd};
 
 use mif_policy::InterfaceName;
 use rustix::io::{Errno, Result};
+use syscalls::{Sysno, syscall};
 
 /// `SO_BINDTODEVICE` by name (socket(7)).
 pub(crate) fn bind_to_device(fd: BorrowedFd<'_>, name: &InterfaceName) -> Result<()> {
@@ -100,63 +102,38 @@ fn set<const N: usize>(
     name: c_int,
     value: &[u8; N],
 ) -> Result<()> {
-    let errno = Saved::errno();
     // SAFETY: `value` is readable for the N bytes that the kernel is told of, and outlives the call.
-    let result = unsafe {
-        libc::syscall(
-            libc::SYS_setsockopt,
+    let done = unsafe {
+        syscall!(
+            Sysno::setsockopt,
             fd.as_raw_fd(),
             level,
             name,
             value.as_ptr(),
-            N,
+            N
         )
     };
-    errno.restoring(result)
+    done.map(|_| ()).map_err(errno)
 }
 
 fn get<const N: usize>(fd: BorrowedFd<'_>, level: c_int, name: c_int) -> Result<[u8; N]> {
     let mut value = [0u8; N];
     #[allow(clippy::cast_possible_truncation)] // N is 4.
     let mut length = N as libc::socklen_t;
-    let errno = Saved::errno();
     // SAFETY: `value` is writable for the N bytes that `length` announces, and both outlive the call.
-    let result = unsafe {
-        libc::syscall(
-            libc::SYS_getsockopt,
+    let done = unsafe {
+        syscall!(
+            Sysno::getsockopt,
             fd.as_raw_fd(),
             level,
             name,
             value.as_mut_ptr(),
-            &raw mut length,
+            &raw mut length
         )
     };
-    errno.restoring(result).map(|()| value)
+    done.map(|_| value).map_err(errno)
 }
 
-/// The application's errno, which a failing `libc::syscall` of ours overwrites.
-struct Saved {
-    slot: *mut c_int,
-    errno: c_int,
-}
-
-impl Saved {
-    fn errno() -> Self {
-        // SAFETY: takes nothing and always returns this thread's errno.
-        let slot = unsafe { libc::__errno_location() };
-        // SAFETY: the thread's errno is always readable.
-        let errno = unsafe { *slot };
-        Self { slot, errno }
-    }
-
-    fn restoring(self, result: libc::c_long) -> Result<()> {
-        if result != -1 {
-            return Ok(());
-        }
-        // SAFETY: the thread's errno is always readable.
-        let failure = unsafe { *self.slot };
-        // SAFETY: the thread's errno is always writable.
-        unsafe { *self.slot = self.errno };
-        Err(Errno::from_raw_os_error(failure))
-    }
+fn errno(failure: syscalls::Errno) -> Errno {
+    Errno::from_raw_os_error(failure.into_raw())
 }
