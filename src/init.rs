@@ -79,6 +79,10 @@ fn start() -> Option<&'static Active> {
     let state = keeping_errno(|| STATE.get_or_init(|| Box::new(make())));
     MAKER.store(0, Ordering::Relaxed);
     let state = state.as_ref();
+    #[cfg(target_arch = "x86_64")]
+    if state.is_some() {
+        crate::jump::hold_objects();
+    }
     if state.is_none_or(Active::leaves_names) {
         flags::raise(flags::NAMES_ARE_LIBCS);
     }
@@ -113,6 +117,8 @@ extern "C" fn constructor() {
     guard::unless_panic((), || {
         guard::silence_panics();
         hooks::find_signal_safe();
+        #[cfg(target_arch = "x86_64")]
+        crate::jump::find_signal_safe();
         active();
     });
 }

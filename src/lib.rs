@@ -9,6 +9,7 @@
 //!   (`mif_socket`) and then make the real call with the caller's own arguments, once and last;
 //! - [`init`] makes the policy of this process, once, from its environment and files;
 //! - [`secure`] opens the companion object where a DNS server wants TLS;
+//! - `jump` is for the functions of libc that are jumped to and not called;
 //! - [`guard`] keeps panics from the application, [`log`] says what was decided, [`flags`] is what
 //!   the process has been seen to do, [`learned`] which addresses came from which names.
 //!
@@ -38,6 +39,8 @@ mod hooks;
 mod hostent;
 mod hosts_file;
 mod init;
+#[cfg(target_arch = "x86_64")]
+mod jump;
 mod later;
 mod learned;
 mod log;

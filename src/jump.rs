@@ -1,0 +1,197 @@
+//! Two functions of libc that are not called from here but jumped to, so that libc sees the
+//! caller's own frame: `dlopen`, which looks for libraries where its caller's object says (RUNPATH,
+//! `$ORIGIN`), and `syscall`, whose arguments are whatever the call takes.
+//!
+//! Both are ways round the hooks. An object that is opened with `RTLD_DEEPBIND` (as PHP opens its
+//! extensions) binds past every preload, so that flag is taken off under a policy. And what a
+//! program does by `syscall` (as libuv sends datagrams) is done by the hook of that call, if it has
+//! one; every other number costs two comparisons.
+//!
+//! x86-64 only: elsewhere the two are libc's.
+
+use std::ffi::{c_int, c_long, c_uint, c_void};
+use std::sync::atomic::{AtomicPtr, AtomicU32, Ordering};
+
+use libc::{mmsghdr, msghdr, size_t, sockaddr, socklen_t, ssize_t};
+
+use crate::hooks;
+
+/// `dlfcn.h`.
+const RTLD_DEEPBIND: u32 = 8;
+
+/// The flags that `dlopen` keeps.
+static KEPT_FLAGS: AtomicU32 = AtomicU32::new(u32::MAX);
+/// libc's two functions, found by the first call that finds its own stub here.
+static DLOPEN: AtomicPtr<c_void> = AtomicPtr::new(first_dlopen as *mut c_void);
+static SYSCALL: AtomicPtr<c_void> = AtomicPtr::new(first_syscall as *mut c_void);
+
+/// From now on objects bind to the hooks.
+pub(crate) fn hold_objects() {
+    KEPT_FLAGS.store(!RTLD_DEEPBIND, Ordering::Relaxed);
+}
+
+/// Finds what may be called from a signal handler.
+pub(crate) fn find_signal_safe() {
+    find_syscall();
+}
+
+/// dlopen(3): objects do not bind past the hooks.
+///
+/// # Safety
+/// As dlopen(3).
+#[cfg_attr(not(test), unsafe(no_mangle))]
+#[unsafe(naked)]
+unsafe extern "C-unwind" fn dlopen() {
+    std::arch::naked_asm!(
+        "and esi, dword ptr [rip + {kept}]",
+        "jmp qword ptr [rip + {next}]",
+        kept = sym KEPT_FLAGS,
+        next = sym DLOPEN,
+    )
+}
+
+/// syscall(2): the hooks hold for calls that are made so.
+///
+/// # Safety
+/// As syscall(2).
+#[cfg_attr(not(test), unsafe(no_mangle))]
+#[unsafe(naked)]
+unsafe extern "C-unwind" fn syscall() {
+    std::arch::naked_asm!(
+        "lea rax, [rdi - {first}]",
+        "cmp rax, {last} - {first}",
+        "jbe 2f",
+        "cmp rdi, {sendmmsg}",
+        "je 2f",
+        "1:",
+        "jmp qword ptr [rip + {next}]",
+        "2:",
+        "lea rax, [rip + {our_connect}]",
+        "cmp edi, {connect}",
+        "je 3f",
+        "lea rax, [rip + {our_sendto}]",
+        "cmp edi, {sendto}",
+        "je 3f",
+        "lea rax, [rip + {our_sendmsg}]",
+        "cmp edi, {sendmsg}",
+        "je 3f",
+        "lea rax, [rip + {our_bind}]",
+        "cmp edi, {bind}",
+        "je 3f",
+        "lea rax, [rip + {our_listen}]",
+        "cmp edi, {listen}",
+        "je 3f",
+        "lea rax, [rip + {our_setsockopt}]",
+        "cmp edi, {setsockopt}",
+        "je 3f",
+        "lea rax, [rip + {our_sendmmsg}]",
+        "cmp edi, {sendmmsg}",
+        "jne 1b",
+        // The arguments, without the number in front; the seventh is on the stack.
+        "3:",
+        "mov rdi, rsi",
+        "mov rsi, rdx",
+        "mov rdx, rcx",
+        "mov rcx, r8",
+        "mov r8, r9",
+        "mov r9, qword ptr [rsp + 8]",
+        "jmp rax",
+        first = const libc::SYS_connect,
+        last = const libc::SYS_setsockopt,
+        connect = const libc::SYS_connect,
+        sendto = const libc::SYS_sendto,
+        sendmsg = const libc::SYS_sendmsg,
+        bind = const libc::SYS_bind,
+        listen = const libc::SYS_listen,
+        setsockopt = const libc::SYS_setsockopt,
+        sendmmsg = const libc::SYS_sendmmsg,
+        our_connect = sym connect,
+        our_sendto = sym sendto,
+        our_sendmsg = sym sendmsg,
+        our_bind = sym bind,
+        our_listen = sym listen,
+        our_setsockopt = sym setsockopt,
+        our_sendmmsg = sym sendmmsg,
+        next = sym SYSCALL,
+    )
+}
+
+/// Finds `dlopen` and goes on to it.
+#[unsafe(naked)]
+unsafe extern "C-unwind" fn first_dlopen() {
+    std::arch::naked_asm!(
+        "push rdi",
+        "push rsi",
+        "sub rsp, 8",
+        "call {find}",
+        "add rsp, 8",
+        "pop rsi",
+        "pop rdi",
+        "jmp rax",
+        find = sym find_dlopen,
+    )
+}
+
+/// Finds `syscall` and goes on to it.
+#[unsafe(naked)]
+unsafe extern "C-unwind" fn first_syscall() {
+    std::arch::naked_asm!(
+        "push rdi",
+        "push rsi",
+        "push rdx",
+        "push rcx",
+        "push r8",
+        "push r9",
+        "sub rsp, 8",
+        "call {find}",
+        "add rsp, 8",
+        "pop r9",
+        "pop r8",
+        "pop rcx",
+        "pop rdx",
+        "pop rsi",
+        "pop rdi",
+        "jmp rax",
+        find = sym find_syscall,
+    )
+}
+
+extern "C" fn find_dlopen() -> *mut c_void {
+    find("dlopen\0", &DLOPEN)
+}
+
+extern "C" fn find_syscall() -> *mut c_void {
+    find("syscall\0", &SYSCALL)
+}
+
+fn find(name: &'static str, place: &AtomicPtr<c_void>) -> *mut c_void {
+    // SAFETY: `name` ends in NUL, which is all that dlsym asks.
+    let next = unsafe { redhook::ld_preload::dlsym_next(name) };
+    let next = next.cast_mut().cast();
+    place.store(next, Ordering::Relaxed);
+    next
+}
+
+/// The hooks by names that are not exported, which cannot be jumped to, and with what they return
+/// as wide as `syscall` does.
+macro_rules! as_long {
+    ($($name:ident($($arg:ident: $ty:ty),*) -> $long:ty;)*) => { $(
+        unsafe extern "C-unwind" fn $name($($arg: $ty),*) -> $long {
+            // SAFETY: the caller's own arguments.
+            <$long>::from(unsafe { hooks::$name($($arg),*) })
+        }
+    )* };
+}
+
+as_long! {
+    connect(fd: c_int, addr: *const sockaddr, len: socklen_t) -> c_long;
+    bind(fd: c_int, addr: *const sockaddr, len: socklen_t) -> c_long;
+    listen(fd: c_int, backlog: c_int) -> c_long;
+    setsockopt(fd: c_int, level: c_int, name: c_int, value: *const c_void, len: socklen_t) -> c_long;
+    sendto(
+        fd: c_int, data: *const c_void, size: size_t, flags: c_int, addr: *const sockaddr,
+        len: socklen_t
+    ) -> ssize_t;
+    sendmsg(fd: c_int, message: *const msghdr, flags: c_int) -> ssize_t;
+    sendmmsg(fd: c_int, messages: *mut mmsghdr, count: c_uint, flags: c_int) -> c_long;
+}
