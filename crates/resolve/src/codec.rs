@@ -1,14 +1,12 @@
-//! One question as bytes, and bytes as the reply to it: hickory's codec, and no more of a reply
-//! than look-ups need (the additional section is not even read).
+//! One question as bytes, and bytes as the reply to it: no more of a reply than look-ups need (the
+//! additional section is not even read).
 
 use std::net::IpAddr;
 
-use hickory_proto::op::{Edns, Header, Message, MessageType, OpCode, Query, ResponseCode};
-use hickory_proto::rr::{DNSClass, Name, RData, Record, RecordType};
-use hickory_proto::serialize::binary::{BinDecodable, BinDecoder};
+use hickory_proto::rr::Name;
+use hickory_proto::serialize::binary::BinDecoder;
 
-/// What a reply by datagram may have without fragments (DNS flag day 2020).
-const PAYLOAD: u16 = 1232;
+use crate::wire::{self, A, AAAA, Data, HEADER, Header, Record};
 
 /// EDNS option code of padding, and the length that queries are padded to a multiple of.
 const PADDING: u16 = 12;
@@ -19,8 +17,9 @@ const MAX_LINKS: usize = 16;
 
 /// A question with its id.
 pub(crate) struct Question {
-    id: u16,
-    query: Query,
+    kind: u16,
+    /// The query message without EDNS.
+    message: Vec<u8>,
 }
 
 /// What some bytes are to a question.
@@ -37,7 +36,7 @@ pub(crate) enum Read {
 #[derive(Debug)]
 pub(crate) struct Reply {
     /// RCODE, without the extension by EDNS.
-    pub(crate) code: ResponseCode,
+    code: u8,
     /// TC: the records are not all there.
     pub(crate) truncated: bool,
     /// CNAME records: owner and target.
@@ -51,31 +50,28 @@ pub(crate) struct Reply {
 }
 
 impl Question {
-    pub(crate) fn new(id: u16, name: Name, kind: RecordType) -> Self {
+    /// A question for records of a type, as the constants of `wire` have them.
+    pub(crate) fn new(id: u16, name: &Name, kind: u16) -> Self {
         Self {
-            id,
-            query: Query::query(name, kind),
+            kind,
+            message: wire::query(id, name, kind),
         }
     }
 
-    /// The query message with RD, and with EDNS (RFC 6891) if wanted. `None` cannot be for a
-    /// name that is one.
-    pub(crate) fn encode(&self, edns: bool) -> Option<Vec<u8>> {
-        let mut message = Message::new(self.id, MessageType::Query, OpCode::Query);
-        message.metadata.recursion_desired = true;
-        message.add_query(self.query.clone());
+    /// The query message with RD, and with EDNS (RFC 6891) if wanted.
+    pub(crate) fn encode(&self, edns: bool) -> Vec<u8> {
+        let mut message = Vec::with_capacity(self.message.len() + wire::EDNS);
+        message.extend_from_slice(&self.message);
         if edns {
-            let mut edns = Edns::new();
-            edns.set_max_payload(PAYLOAD);
-            message.set_edns(edns);
+            wire::add_edns(&mut message);
         }
-        message.to_vec().ok()
+        message
     }
 
     /// The query with EDNS, as long as most others are: who sees an encrypted query go by is not
     /// to tell the name from its length (RFC 7830, RFC 8467 section 4.1).
     pub(crate) fn encode_padded(&self) -> Option<Vec<u8>> {
-        let mut message = self.encode(true)?;
+        let mut message = self.encode(true);
         // The OPT record is the last; without options, its length is the last two octets.
         let option = message.len() + 4;
         let padding = u16::try_from(option.next_multiple_of(BLOCK) - option).ok()?;
@@ -89,49 +85,52 @@ impl Question {
 
     /// Bytes from the server that was asked.
     pub(crate) fn read(&self, bytes: &[u8]) -> Read {
-        let mut decoder = BinDecoder::new(bytes);
-        match Header::read(&mut decoder) {
-            Ok(header) if self.is_answered_by(&header, &mut decoder) => {
-                let reply = read_records(&header, self.query.query_type(), &mut decoder);
+        let Some(header) = Header::read(bytes) else {
+            return Read::Foreign;
+        };
+        match self.records_of(header, bytes) {
+            Some(mut records) => {
+                let reply = read_records(header, self.kind, &mut records);
                 reply.map_or(Read::Broken, Read::Reply)
             }
-            _ => Read::Foreign,
+            None => Read::Foreign,
         }
     }
 
-    /// Leaves the decoder behind the question section.
-    fn is_answered_by(&self, header: &Header, decoder: &mut BinDecoder<'_>) -> bool {
-        let metadata = &header.metadata;
-        if metadata.id != self.id
-            || metadata.message_type != MessageType::Response
-            || metadata.op_code != OpCode::Query
-        {
-            return false;
+    /// A decoder that stands in front of the records, if this is the reply.
+    fn records_of<'b>(&self, header: Header, bytes: &'b [u8]) -> Option<BinDecoder<'b>> {
+        let is_reply = header.is_reply() && header.operation() == 0;
+        if !is_reply || header.id.to_be_bytes() != self.message[..2] {
+            return None;
         }
-        match header.counts.queries {
-            1 => Query::read(decoder).is_ok_and(|query| query == self.query),
+        let mut decoder = wire::after_header(bytes)?;
+        match header.questions {
+            1 => {
+                // No name before it, so it is written as the query has it. The lengths of labels are
+                // no letters, but type and class may look like some.
+                let asked = &self.message[HEADER..];
+                let got = decoder.read_slice(asked.len()).ok()?.unverified();
+                let (name, kind) = asked.split_at(asked.len() - 4);
+                let (same, rest) = got.split_at(name.len());
+                (same.eq_ignore_ascii_case(name) && rest == kind).then_some(decoder)
+            }
             // A server that did not understand the question may leave it out.
-            0 => !matches!(
-                metadata.response_code,
-                ResponseCode::NoError | ResponseCode::NXDomain
-            ),
-            _ => false,
+            0 => (!header.has_answered()).then_some(decoder),
+            _ => None,
         }
     }
 }
 
 /// See [`crate::read_any_reply`].
 pub(crate) fn read_any(bytes: &[u8]) -> bool {
-    let mut decoder = BinDecoder::new(bytes);
-    let Ok(header) = Header::read(&mut decoder) else {
+    let (Some(header), Some(mut decoder)) = (Header::read(bytes), wire::after_header(bytes)) else {
         return false;
     };
-    let id = header.metadata.id;
-    let own = Query::read(&mut decoder).unwrap_or_default();
-    let (name, kind) = (own.name().clone(), own.query_type());
+    let own = wire::Question::read(&mut decoder);
+    let (name, kind) = own.map_or((Name::root(), 0), |own| (own.name, own.kind));
     let mut made_sense = false;
-    for kind in [kind, RecordType::A, RecordType::AAAA] {
-        let question = Question::new(id, name.clone(), kind);
+    for kind in [kind, A, AAAA] {
+        let question = Question::new(header.id, &name, kind);
         if let Read::Reply(reply) = question.read(bytes) {
             made_sense = true;
             let found = reply.follow(&name).map_or(0, |(_, found)| found.len());
@@ -147,10 +146,10 @@ pub(crate) fn read_any(bytes: &[u8]) -> bool {
 }
 
 /// `None` where a record makes no sense, unless the reply is truncated, and so of no use anyway.
-fn read_records(header: &Header, kind: RecordType, decoder: &mut BinDecoder<'_>) -> Option<Reply> {
+fn read_records(header: Header, kind: u16, decoder: &mut BinDecoder<'_>) -> Option<Reply> {
     let mut reply = Reply {
-        code: header.metadata.response_code,
-        truncated: header.metadata.truncation,
+        code: header.code(),
+        truncated: header.is_truncated(),
         aliases: Vec::new(),
         addresses: Vec::new(),
         denied: None,
@@ -159,44 +158,29 @@ fn read_records(header: &Header, kind: RecordType, decoder: &mut BinDecoder<'_>)
     if reply.truncated {
         return Some(reply);
     }
-    for _ in 0..header.counts.answers {
-        let Record {
-            name,
-            dns_class,
-            ttl,
-            data,
-            ..
-        } = Record::read(decoder).ok()?;
-        if dns_class != DNSClass::IN {
+    for _ in 0..header.answers {
+        let record = Record::read(decoder)?;
+        if !record.is_internet {
             continue;
         }
         // Also of records that are not used: what came together is kept together.
-        reply.ttl = reply.ttl.min(seconds(ttl));
-        match data {
-            RData::A(a) if kind == RecordType::A => reply.addresses.push((name, a.0.into())),
-            RData::AAAA(a) if kind == RecordType::AAAA => reply.addresses.push((name, a.0.into())),
-            RData::CNAME(target) => reply.aliases.push((name, target.0)),
+        reply.ttl = reply.ttl.min(record.ttl);
+        match record.data {
+            Data::Address(address) if address.is_ipv4() == (kind == A) => {
+                reply.addresses.push((record.name, address));
+            }
+            Data::Alias(target) => reply.aliases.push((record.name, target)),
             _ => {}
         }
     }
     if reply.addresses.is_empty() {
-        let mut authorities =
-            (0..header.counts.authorities).map_while(|_| Record::read(decoder).ok());
+        let mut authorities = (0..header.authorities).map_while(|_| Record::read(decoder));
         reply.denied = authorities.find_map(|record| match record.data {
-            RData::SOA(soa) => Some(seconds(record.ttl).min(seconds(soa.minimum))),
+            Data::Minimum(minimum) => Some(record.ttl.min(wire::seconds(minimum))),
             _ => None,
         });
     }
     Some(reply)
-}
-
-/// A time to live; with the highest bit set it is none (RFC 2181 section 8).
-fn seconds(ttl: u32) -> u32 {
-    if ttl > i32::MAX.cast_unsigned() {
-        0
-    } else {
-        ttl
-    }
 }
 
 impl Reply {
@@ -217,7 +201,7 @@ impl Reply {
 
     /// Whether the server answered the question, be it with "no such name".
     pub(crate) fn is_good(&self) -> bool {
-        matches!(self.code, ResponseCode::NoError | ResponseCode::NXDomain)
+        matches!(self.code, wire::NO_ERROR | wire::NO_NAME)
     }
 
     /// Whether this reply settles the look-up without one about the other family.
@@ -227,7 +211,7 @@ impl Reply {
 
     /// Whether the name at the end of the aliases does not exist.
     pub(crate) fn says_no_name(&self) -> bool {
-        self.code == ResponseCode::NXDomain
+        self.code == wire::NO_NAME
     }
 
     /// Whether asking for the end of the aliases anew could bring nothing.
@@ -248,6 +232,9 @@ impl Reply {
 
 #[cfg(test)]
 mod tests {
+    use hickory_proto::op::{Message, Query};
+    use hickory_proto::rr::RecordType;
+
     use super::*;
 
     fn name(text: &str) -> Name {
@@ -268,7 +255,7 @@ mod tests {
         \x00\x00\x00\x01\x00\x00\x0e\x10\x00\x00\x03\x84\x00\x00\x07\x08\x00\x00\x00\x3c";
 
     fn question() -> Question {
-        Question::new(0x1234, name("Alias.test."), RecordType::A)
+        Question::new(0x1234, &name("Alias.test."), A)
     }
 
     #[test]
@@ -292,16 +279,16 @@ mod tests {
     #[test]
     fn replies_to_other_questions_are_foreign() {
         for (id, asked, kind) in [
-            (0x1235, "alias.test.", RecordType::A),
-            (0x1234, "alias.tset.", RecordType::A),
-            (0x1234, "alias.test.", RecordType::AAAA),
+            (0x1235, "alias.test.", A),
+            (0x1234, "alias.tset.", A),
+            (0x1234, "alias.test.", AAAA),
         ] {
-            let question = Question::new(id, name(asked), kind);
+            let question = Question::new(id, &name(asked), kind);
             assert!(
                 matches!(question.read(CAPTURED), Read::Foreign),
                 "{id} {asked} {kind}"
             );
-            let own = question.encode(true).unwrap();
+            let own = question.encode(true);
             assert!(
                 matches!(question.read(&own), Read::Foreign),
                 "a query is no reply"
@@ -316,13 +303,13 @@ mod tests {
             "alias.test.",
             "www.a-rather-long-name-of-a-host.example.",
         ] {
-            let question = Question::new(7, name(asked), RecordType::A);
+            let question = Question::new(7, &name(asked), A);
             let padded = question.encode_padded().unwrap();
             assert_eq!(padded.len(), BLOCK, "{asked}");
             let read = Message::from_vec(&padded).unwrap();
             let edns = read.edns.unwrap();
-            assert_eq!(read.queries, [question.query]);
-            assert_eq!(edns.max_payload(), PAYLOAD);
+            assert_eq!(read.queries, [Query::query(name(asked), RecordType::A)]);
+            assert_eq!(edns.max_payload(), 1232);
             assert!(edns.option(PADDING.into()).is_some(), "{asked}");
         }
     }
@@ -367,7 +354,7 @@ mod tests {
     #[test]
     fn a_loop_has_no_end() {
         let links = |pairs: &[(&str, &str)]| Reply {
-            code: ResponseCode::NoError,
+            code: wire::NO_ERROR,
             truncated: false,
             aliases: pairs
                 .iter()

@@ -3,13 +3,14 @@
 //! Both families are asked for at once over one UDP socket, as glibc does; what a reply says is
 //! `codec`'s, and what becomes of a name without an answer is the caller's.
 
+use std::cell::Cell;
 use std::io::IoSlice;
 use std::mem::MaybeUninit;
 use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
 use std::time::Duration;
 
-use hickory_proto::rr::{Name, RecordType};
+use hickory_proto::rr::Name;
 use mif_policy::Server;
 use mif_socket::Kind;
 use rustix::event::PollFlags;
@@ -19,7 +20,7 @@ use rustix::rand::{GetRandomFlags, getrandom};
 
 use crate::codec::{Question, Read, Reply};
 use crate::frame::framed;
-use crate::socket::{Deadline, open, wait};
+use crate::socket::{Datagram, Deadline, open, wait};
 use crate::{Plan, Ways, secure};
 
 /// Room for a datagram: servers may send more than they were told to.
@@ -39,8 +40,11 @@ pub(crate) enum Trouble {
 /// All that is asked in one look-up.
 pub(crate) struct Exchange<'p> {
     plan: Plan<'p>,
-    kinds: &'static [RecordType],
+    /// Types of records, as the constants of `wire` have them.
+    kinds: &'static [u16],
     end: Deadline,
+    /// The socket of the last question by datagram: what comes next may be asked of the kernel by it.
+    socket: Cell<Option<Datagram<'p>>>,
 }
 
 /// A question and what came of it.
@@ -60,11 +64,12 @@ impl Question {
 }
 
 impl<'p> Exchange<'p> {
-    pub(crate) fn new(plan: Plan<'p>, kinds: &'static [RecordType]) -> Self {
+    pub(crate) fn new(plan: Plan<'p>, kinds: &'static [u16]) -> Self {
         Self {
             plan,
             kinds,
             end: Deadline::after(plan.patience.total),
+            socket: Cell::new(None),
         }
     }
 
@@ -86,6 +91,11 @@ impl<'p> Exchange<'p> {
             }
         }
         Err(trouble.unwrap_or(Trouble::Silent))
+    }
+
+    /// Gives away the socket that the last question went by.
+    pub(crate) fn into_socket(self) -> Option<Datagram<'p>> {
+        self.socket.into_inner()
     }
 
     /// Whether there is a reply to each of the questions.
@@ -146,7 +156,7 @@ impl<'p> Exchange<'p> {
         let second = u16::from_ne_bytes([c, d]);
         let ids = [first, if second == first { !second } else { second }];
         let asked = |(&kind, id)| Asked {
-            question: Question::new(id, name.clone(), kind),
+            question: Question::new(id, name, kind),
             reply: None,
         };
         Ok(self.kinds.iter().zip(ids).map(asked).collect())
@@ -156,25 +166,24 @@ impl<'p> Exchange<'p> {
     /// the replies.
     fn by_datagram(&self, server: SocketAddr, asked: &mut [Asked], edns: bool) -> io::Result<()> {
         let mut deadline = self.deadline(self.plan.patience.timeout);
-        let fd = open(Kind::Datagram, server, self.plan.way)?;
+        let socket = Datagram::open(server, self.plan.way)?;
+        let fd = &socket.fd;
         let missing = asked.iter().filter(|one| one.reply.is_none());
-        let queries: Vec<_> = missing
-            .filter_map(|one| one.question.encode(edns))
-            .collect();
-        send_all(&fd, &queries)?;
+        let queries: Vec<_> = missing.map(|one| one.question.encode(edns)).collect();
+        send_all(fd, &queries)?;
         let mut buffer = [MaybeUninit::uninit(); DATAGRAM];
         let mut waiting = queries.len();
         // Where one reply has come the other is mostly there, too, and need not be waited for.
         let mut may_be_there = false;
         while waiting > 0 {
             if !may_be_there {
-                match wait(&fd, PollFlags::IN, deadline) {
+                match wait(fd, PollFlags::IN, deadline) {
                     Err(Errno::TIMEDOUT) => break,
                     other => other?,
                 }
             }
             may_be_there = false;
-            let bytes = match recv(&fd, &mut buffer, RecvFlags::empty()) {
+            let bytes = match recv(fd, &mut buffer, RecvFlags::empty()) {
                 Ok(((bytes, _), _)) => &*bytes,
                 // None yet, a wrong checksum, or a signal.
                 Err(Errno::AGAIN | Errno::INTR) => continue,
@@ -198,6 +207,7 @@ impl<'p> Exchange<'p> {
             // Replies come together or not at all.
             deadline = deadline.min(self.deadline(self.plan.patience.timeout / 2));
         }
+        self.socket.set(Some(socket));
         Ok(())
     }
 
@@ -208,7 +218,7 @@ impl<'p> Exchange<'p> {
         question: &Question,
         edns: bool,
     ) -> io::Result<Result<Reply, Trouble>> {
-        let query = question.encode(edns).ok_or(Errno::INVAL)?;
+        let query = question.encode(edns);
         let deadline = self.deadline(self.plan.patience.timeout);
         let reply = by_stream(server, &query, self.plan.way, deadline)?;
         Ok(question.read_whole(&reply))

@@ -28,15 +28,18 @@ pub mod reverse;
 mod search;
 mod secure;
 mod socket;
+mod wire;
 
 use std::net::IpAddr;
 use std::time::Duration;
 
-use hickory_proto::rr::{Name, RecordType};
+use hickory_proto::rr::Name;
 use mif_policy::{Families, Route, Server, Zone};
 
 use crate::exchange::{Exchange, Trouble};
 use crate::order::Selection;
+use crate::probe::arrange_by;
+use crate::wire::{A, AAAA};
 
 pub use cache::{Cache, Scope};
 pub use probe::arrange;
@@ -175,7 +178,8 @@ fn lookup_for(name: &str, plan: &Plan<'_>, ttl: &mut u32) -> Result<Answer, Fail
     for (tried, candidate) in candidates.enumerate() {
         let why = match resolve(candidate, &exchange, &mut shortest) {
             Ok(mut answer) => {
-                arrange(&mut answer.addresses, plan.way, &plan.selection);
+                let socket = exchange.into_socket();
+                arrange_by(socket, &mut answer.addresses, plan.way, &plan.selection);
                 *ttl = shortest;
                 return Ok(answer);
             }
@@ -267,11 +271,11 @@ fn resolve(candidate: Name, exchange: &Exchange<'_>, ttl: &mut u32) -> Result<An
     Err(Miss::Trouble(Trouble::Broken))
 }
 
-fn kinds(ask: Ask, families: Families) -> &'static [RecordType] {
+fn kinds(ask: Ask, families: Families) -> &'static [u16] {
     match (ask, families) {
-        (Ask::Both, Families::Any) => &[RecordType::A, RecordType::AAAA],
-        (Ask::V4 | Ask::Both, Families::V4) | (Ask::V4, Families::Any) => &[RecordType::A],
-        (Ask::V6 | Ask::Both, Families::V6) | (Ask::V6, Families::Any) => &[RecordType::AAAA],
+        (Ask::Both, Families::Any) => &[A, AAAA],
+        (Ask::V4 | Ask::Both, Families::V4) | (Ask::V4, Families::Any) => &[A],
+        (Ask::V6 | Ask::Both, Families::V6) | (Ask::V6, Families::Any) => &[AAAA],
         (Ask::V4, Families::V6) | (Ask::V6, Families::V4) => &[],
     }
 }
@@ -291,13 +295,9 @@ mod tests {
 
     #[test]
     fn only_families_that_both_sides_want_are_asked_for() {
-        let (v4, v6): (&[_], &[_]) = (&[RecordType::A], &[RecordType::AAAA]);
+        let (v4, v6): (&[_], &[_]) = (&[A], &[AAAA]);
         for (ask, families, wanted) in [
-            (
-                Ask::Both,
-                Families::Any,
-                &[RecordType::A, RecordType::AAAA][..],
-            ),
+            (Ask::Both, Families::Any, &[A, AAAA][..]),
             (Ask::Both, Families::V4, v4),
             (Ask::Both, Families::V6, v6),
             (Ask::V4, Families::Any, v4),

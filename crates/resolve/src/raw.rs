@@ -6,8 +6,6 @@
 use std::mem::MaybeUninit;
 use std::net::{IpAddr, SocketAddr};
 
-use hickory_proto::op::{Header, Message, MessageType, Query, ResponseCode};
-use hickory_proto::serialize::binary::{BinDecodable, BinDecoder};
 use mif_policy::Server;
 use mif_socket::Kind;
 use rustix::event::PollFlags;
@@ -16,6 +14,7 @@ use rustix::net::{RecvFlags, SendFlags, recv, send};
 
 use crate::exchange::by_stream;
 use crate::socket::{Deadline, open, wait};
+use crate::wire::{self, Data, Header, Question};
 use crate::{Patience, Plan, secure};
 
 /// No datagram is longer.
@@ -82,7 +81,7 @@ pub fn exchange(packet: &[u8], over: Transport, plan: &Plan<'_>) -> Result<Reply
 #[must_use]
 pub fn name_of(packet: &[u8]) -> Option<String> {
     let query = Asked::read(packet)?.query?;
-    let mut name = query.name().to_ascii();
+    let mut name = query.name.to_ascii();
     name.truncate(name.trim_end_matches('.').len());
     Some(name)
 }
@@ -90,27 +89,27 @@ pub fn name_of(packet: &[u8]) -> Option<String> {
 /// The addresses in the answer section of a reply.
 #[must_use]
 pub fn addresses(reply: &[u8]) -> Vec<IpAddr> {
-    let records = Message::from_vec(reply).map_or_else(|_| Vec::new(), |reply| reply.answers);
-    records
-        .iter()
-        .filter_map(|record| record.data.ip_addr())
-        .collect()
+    let records = wire::answers(reply).unwrap_or_default();
+    let address = |record: &wire::Record| match record.data {
+        Data::Address(address) => Some(address),
+        _ => None,
+    };
+    records.iter().filter_map(address).collect()
 }
 
 /// What a reply has to match.
 struct Asked {
     header: Header,
-    query: Option<Query>,
+    query: Option<Question>,
 }
 
 impl Asked {
     /// `None` where there is no header, or not the question that it speaks of.
     fn read(packet: &[u8]) -> Option<Self> {
-        let mut decoder = BinDecoder::new(packet);
-        let header = Header::read(&mut decoder).ok()?;
-        let query = match header.counts.queries {
+        let header = Header::read(packet)?;
+        let query = match header.questions {
             0 => None,
-            _ => Some(Query::read(&mut decoder).ok()?),
+            _ => Some(Question::read(&mut wire::after_header(packet)?)?),
         };
         Some(Self { header, query })
     }
@@ -119,17 +118,12 @@ impl Asked {
         let Some(reply) = Self::read(bytes) else {
             return false;
         };
-        let (wanted, got) = (&self.header.metadata, &reply.header.metadata);
+        let (wanted, got) = (self.header, reply.header);
         got.id == wanted.id
-            && got.message_type == MessageType::Response
-            && got.op_code == wanted.op_code
+            && got.is_reply()
+            && got.operation() == wanted.operation()
             // A server that did not understand the question may leave it out.
-            && (reply.query == self.query
-                || (reply.query.is_none()
-                    && !matches!(
-                        got.response_code,
-                        ResponseCode::NoError | ResponseCode::NXDomain
-                    )))
+            && (reply.query == self.query || (reply.query.is_none() && !got.has_answered()))
     }
 }
 

@@ -2,12 +2,12 @@
 
 use std::net::{IpAddr, Ipv6Addr};
 
-use hickory_proto::op::{Message, ResponseCode};
-use hickory_proto::rr::{DNSClass, Name, RData, RecordType};
+use hickory_proto::rr::Name;
 use rustix::rand::{GetRandomFlags, getrandom};
 
 use crate::codec::Question;
 use crate::raw::{Transport, Unanswered, exchange};
+use crate::wire::{self, Data, Header};
 use crate::{Failure, Plan};
 
 /// Links of a chain of aliases (RFC 2317 delegates parts of a zone by them).
@@ -56,8 +56,8 @@ pub fn names(address: IpAddr, plan: &Plan<'_>) -> Result<Vec<String>, Failure> {
     if getrandom(&mut id, GetRandomFlags::empty()) != Ok(id.len()) {
         return Err(Failure::Again);
     }
-    let question = Question::new(u16::from_ne_bytes(id), name.clone(), RecordType::PTR);
-    let packet = question.encode(false).ok_or(Failure::Fail)?;
+    let question = Question::new(u16::from_ne_bytes(id), &name, wire::PTR);
+    let packet = question.encode(false);
     match exchange(&packet, Transport::Either, plan) {
         Ok(reply) => read(&reply.bytes, &name),
         Err(Unanswered::Unreachable | Unanswered::Silent | Unanswered::Unwilling) => {
@@ -67,28 +67,25 @@ pub fn names(address: IpAddr, plan: &Plan<'_>) -> Result<Vec<String>, Failure> {
 }
 
 fn read(reply: &[u8], asked: &Name) -> Result<Vec<String>, Failure> {
-    let reply = Message::from_vec(reply).map_err(|_| Failure::Fail)?;
-    match reply.metadata.response_code {
-        ResponseCode::NoError => {}
-        ResponseCode::NXDomain => return Err(Failure::NoName),
+    let code = Header::read(reply).map(Header::code);
+    let answers = wire::answers(reply).ok_or(Failure::Fail)?;
+    match code {
+        Some(wire::NO_ERROR) => {}
+        Some(wire::NO_NAME) => return Err(Failure::NoName),
         _ => return Err(Failure::Fail),
     }
-    let records = || {
-        let answers = reply.answers.iter();
-        answers.filter(|record| record.dns_class == DNSClass::IN)
-    };
     let mut at = asked;
     for _ in 0..=MAX_LINKS {
-        let here = || records().filter(|record| record.name == *at);
+        let here = || answers.iter().filter(|record| record.name == *at);
         let pointers = here().filter_map(|record| match &record.data {
-            RData::PTR(name) => Some(host_name(&name.0)),
+            Data::Pointer(name) => Some(host_name(name)),
             _ => None,
         });
         let pointers: Vec<_> = pointers.collect();
         let is_one = !pointers.is_empty();
         let found: Vec<_> = pointers.into_iter().flatten().collect();
         let alias = here().find_map(|record| match &record.data {
-            RData::CNAME(target) => Some(&target.0),
+            Data::Alias(target) => Some(target),
             _ => None,
         });
         match alias {

@@ -9,7 +9,9 @@ use std::time::{Duration, Instant};
 use mif_socket::Kind;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::{self, Errno};
-use rustix::net::{AddressFamily, SocketFlags, SocketType, connect, socket_with};
+use rustix::net::{
+    AddressFamily, SocketFlags, SocketType, connect, connect_unspec, getsockname, socket_with,
+};
 
 use crate::{Way, Ways};
 
@@ -19,13 +21,75 @@ use crate::{Way, Ways};
 /// # Errors
 /// `ENETUNREACH` where the way is closed or the socket cannot be put on it; else what the kernel
 /// says. Nothing was sent then.
-pub(crate) fn open(kind: Kind, destination: SocketAddr, way: &Ways<'_>) -> io::Result<OwnedFd> {
+pub(crate) fn open(kind: Kind, destination: SocketAddr, ways: &Ways<'_>) -> io::Result<OwnedFd> {
+    let (destination, way) = on_its_way(destination, ways);
+    open_on(kind, destination, &way)
+}
+
+/// A datagram socket that can be connected to other destinations of its way.
+pub(crate) struct Datagram<'w> {
+    pub(crate) fd: OwnedFd,
+    is_v4: bool,
+    way: Way<'w>,
+}
+
+impl<'w> Datagram<'w> {
+    /// # Errors
+    /// As [`open`].
+    pub(crate) fn open(destination: SocketAddr, ways: &Ways<'w>) -> io::Result<Self> {
+        let (destination, way) = on_its_way(destination, ways);
+        Ok(Self {
+            fd: open_on(Kind::Datagram, destination, &way)?,
+            is_v4: destination.is_ipv4(),
+            way,
+        })
+    }
+
+    /// The socket connected to another destination, or a new one where family or way differ.
+    ///
+    /// # Errors
+    /// As [`open`].
+    pub(crate) fn connect_anew(self, destination: SocketAddr, ways: &Ways<'w>) -> io::Result<Self> {
+        let (destination, way) = on_its_way(destination, ways);
+        if self.is_v4 != destination.is_ipv4() || self.way != way {
+            return Self::open(destination, ways);
+        }
+        // Takes away the source address that the connect before brought, and the device.
+        connect_unspec(&self.fd)?;
+        if let Way::Route(route) = &way
+            && mif_socket::needs_device(destination)
+        {
+            mif_socket::pin(self.fd.as_fd(), route).map_err(|_| Errno::NETUNREACH)?;
+        }
+        connect(&self.fd, &destination)?;
+        Ok(self)
+    }
+
+    /// The source address that the socket has got.
+    pub(crate) fn source(&self) -> Option<SocketAddr> {
+        getsockname(&self.fd).ok()?.try_into().ok()
+    }
+}
+
+/// A destination as the socket to it is connected, and the way there.
+fn on_its_way<'w>(destination: SocketAddr, ways: &Ways<'w>) -> (SocketAddr, Way<'w>) {
     let mut destination = SocketAddr::new(destination.ip().to_canonical(), destination.port());
     let way = if destination.ip().is_loopback() {
         Way::Host
     } else {
-        way(destination.ip())
+        ways(destination.ip())
     };
+    if let Way::Route(route) = &way
+        && let SocketAddr::V6(v6) = &mut destination
+        && v6.ip().is_unicast_link_local()
+        && v6.scope_id() == 0
+    {
+        v6.set_scope_id(route.index);
+    }
+    (destination, way)
+}
+
+fn open_on(kind: Kind, destination: SocketAddr, way: &Way<'_>) -> io::Result<OwnedFd> {
     let family = match destination {
         SocketAddr::V4(_) => AddressFamily::INET,
         SocketAddr::V6(_) => AddressFamily::INET6,
@@ -34,19 +98,13 @@ pub(crate) fn open(kind: Kind, destination: SocketAddr, way: &Ways<'_>) -> io::R
         Kind::Stream => SocketType::STREAM,
         Kind::Datagram => SocketType::DGRAM,
     };
-    if way == Way::Closed {
+    if *way == Way::Closed {
         return Err(Errno::NETUNREACH);
     }
     let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
     let fd = socket_with(family, transport, flags, None)?;
     if let Way::Route(route) = way {
-        if let SocketAddr::V6(v6) = &mut destination
-            && v6.ip().is_unicast_link_local()
-            && v6.scope_id() == 0
-        {
-            v6.set_scope_id(route.index);
-        }
-        mif_socket::put(fd.as_fd(), kind, destination, &route).map_err(|_| Errno::NETUNREACH)?;
+        mif_socket::put(fd.as_fd(), kind, destination, route).map_err(|_| Errno::NETUNREACH)?;
     }
     match connect(&fd, &destination) {
         Ok(()) | Err(Errno::INPROGRESS) => Ok(fd),
