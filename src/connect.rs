@@ -7,7 +7,7 @@ use libc::{sockaddr, socklen_t};
 use rustix::io::Errno;
 
 use crate::hooks::real;
-use crate::init::active;
+use crate::init::{Active, active};
 use crate::sockaddr as address;
 use crate::{bind, connection, flags};
 
@@ -79,15 +79,33 @@ pub(crate) unsafe fn prepare(
     addr: *const sockaddr,
     len: socklen_t,
 ) -> Result<(), Errno> {
-    if let Some(active) = active()
+    match active() {
         // SAFETY: the caller's contract.
-        && unsafe { address::is_ip(addr, len) }
-        // SAFETY: the caller's contract.
-        && let Some(given) = unsafe { address::read(addr, len) }
-    {
-        return connection::steer(active, call, fd, given);
+        Some(active) if unsafe { address::is_ip(addr, len) } => {
+            // SAFETY: the caller's contract.
+            unsafe { steer(active, call, fd, addr, len) }
+        }
+        _ => Ok(()),
     }
-    Ok(())
+}
+
+/// Not inlined, so that calls that are left alone need no room on the stack.
+///
+/// # Safety
+/// `addr` as for connect(2).
+#[inline(never)]
+unsafe fn steer(
+    active: &'static Active,
+    call: &'static str,
+    fd: c_int,
+    addr: *const sockaddr,
+    len: socklen_t,
+) -> Result<(), Errno> {
+    // SAFETY: the caller's contract.
+    match unsafe { address::read(addr, len) } {
+        Some(given) => connection::steer(active, call, fd, &given),
+        None => Ok(()),
+    }
 }
 
 /// Fails a call with errno, as libc does.

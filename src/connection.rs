@@ -21,12 +21,12 @@ use crate::log::Log;
 use crate::sockaddr::Given;
 
 /// Puts a socket on the network of its destination; an error refuses the call.
-#[inline(never)]
+#[inline]
 pub(crate) fn steer(
     active: &'static Active,
     call: &'static str,
     fd: c_int,
-    given: Given,
+    given: &Given,
 ) -> Result<(), Errno> {
     let Some(fd) = borrow(fd) else { return Ok(()) };
     unless_panic(Err(Errno::NETUNREACH), || {
@@ -70,7 +70,7 @@ struct Connection<'a> {
     host: View<'static>,
     call: &'a str,
     fd: BorrowedFd<'a>,
-    given: Given,
+    given: &'a Given,
 }
 
 impl Connection<'_> {

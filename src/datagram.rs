@@ -49,7 +49,8 @@ pub(crate) fn plan(
             Err(_) => Plan::Refuse,
         };
     }
-    Datagram::plan(active, call, fd, given, Said::in_control(message.control()))
+    let said = Said::in_control(message.control());
+    Datagram::plan(active, call, fd, &given, &said)
 }
 
 /// One datagram with a destination.
@@ -58,17 +59,17 @@ struct Datagram<'a> {
     host: View<'static>,
     call: &'a str,
     fd: BorrowedFd<'a>,
-    given: Given,
-    said: Said,
+    given: &'a Given,
+    said: &'a Said,
 }
 
-impl Datagram<'_> {
+impl<'a> Datagram<'a> {
     fn plan(
         active: &'static Active,
         call: &'static str,
         fd: c_int,
-        given: Given,
-        said: Said,
+        given: &'a Given,
+        said: &'a Said,
     ) -> Plan {
         let Some(fd) = borrow(fd) else {
             return Plan::AsIs;

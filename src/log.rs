@@ -54,6 +54,7 @@ impl Log {
     }
 
     /// Says what was decided on a flow or a look-up.
+    #[inline]
     pub(crate) fn decision(
         active: &Active,
         call: &str,
@@ -65,13 +66,22 @@ impl Log {
             Verdict::Pass(Pass::Local | Pass::Scoped) => Level::Debug,
             Verdict::Pass(_) | Verdict::Route(_) => Level::Decisions,
         };
-        if !active.log.wants(needed) {
-            return;
+        if active.log.wants(needed) {
+            active.log.decided(active, call, subject, verdict, needed);
         }
+    }
+
+    #[cold]
+    fn decided(
+        &self,
+        active: &Active,
+        call: &str,
+        subject: &dyn fmt::Display,
+        verdict: &Verdict<'_>,
+        needed: Level,
+    ) {
         let outcome = Outcome { active, verdict };
-        active
-            .log
-            .line(needed, format_args!("{call} {subject}: {outcome}"));
+        self.line(needed, format_args!("{call} {subject}: {outcome}"));
     }
 
     /// Whether lines of this level are written.

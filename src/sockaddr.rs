@@ -4,7 +4,6 @@ use std::ffi::c_int;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6};
 
 use libc::{sockaddr, sockaddr_in, sockaddr_in6, socklen_t};
-use mif_socket::canonical;
 
 /// Lower addresses are never mapped (`vm.mmap_min_addr`), higher ones are the kernel's.
 const LOWEST: usize = 4096;
@@ -56,6 +55,7 @@ pub(crate) unsafe fn is_none(addr: *const sockaddr, len: socklen_t) -> bool {
 ///
 /// # Safety
 /// `addr` must be null, invalid for every process, or readable for `len` bytes.
+#[inline]
 pub(crate) unsafe fn read(addr: *const sockaddr, len: socklen_t) -> Option<Given> {
     let len = len as usize;
     if !is_plausible(addr) || len < size_of::<sockaddr_in>() {
@@ -86,15 +86,19 @@ pub(crate) unsafe fn read(addr: *const sockaddr, len: socklen_t) -> Option<Given
         }
         _ => return None,
     };
-    let meant = match canonical(address.ip()) {
-        ip if ip == address.ip() => address,
-        ip => SocketAddr::new(ip, address.port()),
+    let meant = match address {
+        SocketAddr::V6(v6) => match v6.ip().to_ipv4_mapped() {
+            Some(v4) => SocketAddr::V4(SocketAddrV4::new(v4, v6.port())),
+            None => address,
+        },
+        SocketAddr::V4(_) => address,
     };
     Some(Given { address, meant })
 }
 
 /// Whether a pointer can be followed at all: null and its neighbours, and addresses of the
 /// kernel's half, are for the kernel to answer with `EFAULT`.
+#[inline]
 pub(crate) fn is_plausible<T>(pointer: *const T) -> bool {
     // One comparison: what is below wraps round.
     pointer.addr().wrapping_sub(LOWEST) < isize::MAX as usize - LOWEST

@@ -113,10 +113,12 @@ impl View<'_> {
 }
 
 impl mif_policy::Host for View<'_> {
+    #[inline]
     fn owner(&self, address: IpAddr) -> Option<u32> {
         self.host.addresses.owner(address, self.now)
     }
 
+    #[inline]
     fn link(&self, pvd: PvdId) -> Result<Link, Unusable> {
         let slot = self
             .host
@@ -126,10 +128,7 @@ impl mif_policy::Host for View<'_> {
         if self.now.wrapping_sub(slot.read_at.load(Ordering::Acquire)) < FRESH {
             return unpack(slot.state.load(Ordering::Acquire));
         }
-        let link = self.host.read(slot, self.now);
-        slot.state.store(pack(link), Ordering::Release);
-        slot.read_at.store(self.now, Ordering::Release);
-        link
+        self.host.read_into(slot, self.now)
     }
 
     fn is_resolver(&self, address: IpAddr) -> bool {
@@ -153,6 +152,14 @@ impl mif_policy::Host for Host {
 }
 
 impl Host {
+    #[cold]
+    fn read_into(&self, slot: &Slot, now: u64) -> Result<Link, Unusable> {
+        let link = self.read(slot, now);
+        slot.state.store(pack(link), Ordering::Release);
+        slot.read_at.store(now, Ordering::Release);
+        link
+    }
+
     fn read(&self, slot: &Slot, now: u64) -> Result<Link, Unusable> {
         let unknown = |_| Unusable::Unknown;
         let netlink = Netlink::open().map_err(unknown)?;
@@ -227,20 +234,28 @@ fn pack(link: Result<Link, Unusable>) -> u64 {
     }
 }
 
+#[inline]
 fn unpack(state: u64) -> Result<Link, Unusable> {
+    if state >> 40 != 1 {
+        return Err(reason(state));
+    }
+    #[allow(clippy::cast_possible_truncation)] // The low 32 bits are the index.
+    Ok(Link {
+        index: state as u32,
+        v4: state >> 32 & 1 != 0,
+        v6: state >> 33 & 1 != 0,
+        v6_link_local: state >> 34 & 1 != 0,
+    })
+}
+
+#[cold]
+fn reason(state: u64) -> Unusable {
     match state >> 40 {
-        #[allow(clippy::cast_possible_truncation)] // The low 32 bits are the index.
-        1 => Ok(Link {
-            index: state as u32,
-            v4: state >> 32 & 1 != 0,
-            v6: state >> 33 & 1 != 0,
-            v6_link_local: state >> 34 & 1 != 0,
-        }),
-        2 => Err(Unusable::Missing),
-        3 => Err(Unusable::Down),
-        4 => Err(Unusable::NoCarrier),
-        5 => Err(Unusable::NoSource),
-        _ => Err(Unusable::Unknown),
+        2 => Unusable::Missing,
+        3 => Unusable::Down,
+        4 => Unusable::NoCarrier,
+        5 => Unusable::NoSource,
+        _ => Unusable::Unknown,
     }
 }
 

@@ -27,6 +27,7 @@ impl Policy {
     /// Why no rule applies to a destination, if none does. The transport protocol does not count,
     /// so that a caller need not find it out for exempt destinations.
     #[must_use]
+    #[inline]
     pub fn exempts(&self, destination: SocketAddr, host: &impl Host) -> Option<Pass> {
         let ip = destination.ip();
         if self.local && is_local(ip, host) {
@@ -38,6 +39,7 @@ impl Policy {
 
     /// The verdict on a flow to a destination that is not exempt.
     #[must_use]
+    #[inline]
     pub fn decide_by_rule<'p>(&'p self, flow: &Flow<'_>, host: &impl Host) -> Verdict<'p> {
         let ip = flow.destination.ip();
         if !self.families.allow(ip) {
@@ -54,6 +56,7 @@ impl Policy {
     }
 
     /// The network of a flow that `rule` decides.
+    #[inline]
     pub(crate) fn choose_for<'p>(
         &'p self,
         flow: &Flow<'_>,
@@ -111,9 +114,13 @@ impl Policy {
 
     /// The first rule that matches a flow.
     #[must_use]
+    #[inline]
     pub fn rule_for(&self, flow: &Flow<'_>) -> RuleId {
-        let found = self.ids().find(|&(id, rule)| rule.matches(id, flow));
-        found.map_or(self.last_rule(), |(id, _)| id)
+        // The last rule matches every flow.
+        let last = self.last_rule();
+        let mut others = self.ids().take(last.0 as usize);
+        let found = others.find(|&(id, rule)| rule.matches(id, flow));
+        found.map_or(last, |(id, _)| id)
     }
 
     /// The rule that decides how `name` is looked up: the first with a pattern for it, or with no
@@ -161,6 +168,7 @@ impl Policy {
         self.first_usable(choices, last, Need::Any, host)
     }
 
+    #[inline]
     fn first_usable<'p>(
         &'p self,
         choices: &Use,
@@ -186,6 +194,7 @@ impl Policy {
     ///
     /// # Errors
     /// Why it is not usable now for flows with this need.
+    #[inline]
     pub fn route<'p>(
         &'p self,
         id: PvdId,
@@ -303,6 +312,7 @@ impl Families {
     }
 }
 
+#[inline]
 fn source_for(
     sources: &[IpAddr],
     need: Need,
@@ -331,11 +341,13 @@ fn source_for(
 }
 
 /// Loopback, or an address of the host itself.
+#[inline]
 fn is_local(ip: IpAddr, host: &impl Host) -> bool {
     is_loopback(ip) || host.owner(ip).is_some()
 }
 
 /// `127.0.0.0/8` and `::1`, and the unspecified address, which Linux takes for loopback in `connect`.
+#[inline]
 fn is_loopback(ip: IpAddr) -> bool {
     ip.is_loopback() || ip.is_unspecified()
 }
