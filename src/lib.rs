@@ -28,6 +28,7 @@
 compile_error!("mif interposes glibc on 64-bit Linux; nothing else has these symbols and layouts");
 
 mod addrinfo;
+mod addrsel;
 mod bind;
 mod clock;
 mod connect;

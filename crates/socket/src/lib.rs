@@ -19,7 +19,8 @@ use rustix::net::{SocketAddrAny, SocketType};
 
 pub use descriptor::Descriptor;
 pub use option::{
-    bind_to_index, bound_index, multicast_index, set_mark, set_unicast_index, unicast_index,
+    address_preferences, bind_to_index, bound_index, multicast_index, set_address_preferences,
+    set_mark, set_unicast_index, unicast_index,
 };
 
 /// How the kernel steers a socket.

@@ -70,6 +70,23 @@ pub fn multicast_index(fd: BorrowedFd<'_>, v4: bool) -> Result<(u32, Option<Ipv4
     }
 }
 
+/// `IPV6_ADDR_PREFERENCES`, RFC 5014: `IPV6_PREFER_SRC_*` of linux/in6.h.
+///
+/// # Errors
+/// Those of `getsockopt(2)`.
+pub fn address_preferences(fd: BorrowedFd<'_>) -> Result<u32> {
+    get(fd, libc::IPPROTO_IPV6, libc::IPV6_ADDR_PREFERENCES).map(u32::from_ne_bytes)
+}
+
+/// Sets `IPV6_ADDR_PREFERENCES`.
+///
+/// # Errors
+/// `EINVAL` where the flags contradict each other.
+pub fn set_address_preferences(fd: BorrowedFd<'_>, flags: u32) -> Result<()> {
+    let (level, name) = (libc::IPPROTO_IPV6, libc::IPV6_ADDR_PREFERENCES);
+    set(fd, level, name, &flags.to_ne_bytes())
+}
+
 /// `SO_MARK` (socket(7)).
 ///
 /// # Errors
