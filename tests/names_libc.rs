@@ -2,41 +2,10 @@
 //! network's server only, and is told what it would be told natively by that server. The edges of
 //! `getaddrinfo` are in `names_edges.rs`.
 
-use mif_lab::{Command, Lab, Output};
+mod support;
 
-const BY_WAN1: [&str; 4] = ["-i", "wan1", "-d", "10.2.0.1"];
-/// What the host does natively, too: the same server over the same network.
-const AS_NATIVELY: [&str; 4] = ["-i", "wan0", "-d", "10.1.0.1"];
-
-/// Asserts that `rb`'s server was asked these, as `TYPE NAME`, and nobody else anything.
-#[track_caller]
-fn only_rb_was_asked(lab: &Lab, wanted: &[&str]) {
-    let queries = lab.queries("rb");
-    for query in wanted {
-        let by_wan1 = format!("{query} 10.2.0.2");
-        assert!(queries.contains(&by_wan1), "{query} is not in {queries:?}");
-    }
-    for router in ["ra", "rv"] {
-        assert_eq!(lab.queries(router), [""; 0]);
-        assert_eq!(lab.dns_packets(router), 0);
-    }
-}
-
-/// Runs a probe natively and under mif, where it must say the same.
-#[track_caller]
-fn as_natively(lab: &Lab, probe: &str, words: &[&str]) {
-    let program = lab.probe(probe);
-    let words = [&[program.to_str().unwrap()], words].concat();
-    let (native, ours) = (lab.run(&words), lab.mif(&AS_NATIVELY, &words));
-    assert_eq!(ours.ok(), native.ok(), "{words:?}");
-    assert_eq!(ours.stderr, native.stderr, "{words:?}");
-}
-
-#[track_caller]
-fn under_wan1(lab: &Lab, probe: &str, words: &[&str]) -> Output {
-    let program = lab.probe(probe);
-    lab.mif(&BY_WAN1, &[&[program.to_str().unwrap()], words].concat())
-}
+use mif_lab::{Command, Lab};
+use support::{BY_WAN1, as_natively, only_rb_was_asked, under_wan1};
 
 #[test]
 fn real_programs_find_names_of_addresses_and_records_of_any_type() {
