@@ -88,7 +88,7 @@ impl Header {
 
     /// OPCODE; 0 is a query.
     pub(crate) fn operation(self) -> u8 {
-        (self.flags >> 11) as u8 & 0xf
+        self.flags.to_be_bytes()[0] >> 3 & 0xf
     }
 
     /// TC: the records are not all there.
@@ -98,7 +98,7 @@ impl Header {
 
     /// RCODE, without the extension by EDNS.
     pub(crate) fn code(self) -> u8 {
-        self.flags as u8 & 0xf
+        self.flags.to_be_bytes()[1] & 0xf
     }
 
     /// Whether the server says that there is something, or that there is nothing.
