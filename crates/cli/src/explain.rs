@@ -8,20 +8,20 @@ use std::fmt::Write;
 use std::io;
 use std::net::SocketAddr;
 
+use mif_host::inventory::{self, Inventory, Query};
 use mif_policy::{
     Choice, Flow, Interface, Need, Pass, Place, Policy, Protocol, Refusal, Resolver, Route, RuleId,
     Server, Unusable, Verdict, Why,
 };
 
 use crate::destination::Destination;
-use crate::netlink::{self, Query};
 use crate::words::{Block, next_hop, pass, refusal};
 
 /// What is being explained, and with what knowledge.
 pub(crate) struct Explainer<'p> {
     policy: &'p Policy,
     host: mif_host::Host,
-    interfaces: Vec<(u32, String)>,
+    inventory: Inventory,
     protocol: Protocol,
 }
 
@@ -31,21 +31,19 @@ impl<'p> Explainer<'p> {
     /// # Errors
     /// The kernel's, when it does not tell which interfaces there are.
     pub(crate) fn new(policy: &'p Policy, protocol: Protocol) -> io::Result<Self> {
-        let interfaces = netlink::interfaces()?;
+        let inventory = inventory::read()?;
         Ok(Self {
             policy,
             host: mif_host::Host::new(policy),
-            interfaces,
+            inventory,
             protocol,
         })
     }
 
     /// The index of an interface.
     pub(crate) fn index(&self, name: &str) -> Option<u32> {
-        self.interfaces
-            .iter()
-            .find(|(_, other)| other == name)
-            .map(|(index, _)| *index)
+        let found = self.inventory.named(name);
+        found.map(|interface| interface.index)
     }
 
     /// The explanation: some lines, the last one ended.
@@ -251,7 +249,7 @@ impl<'p> Explainer<'p> {
     }
 
     fn way(&self, block: &mut Block, query: Query) {
-        if let Ok(Some(way)) = netlink::way(query) {
+        if let Ok(Some(way)) = inventory::way(query) {
             if query.interface.is_none()
                 && let Some(index) = way.interface
             {
@@ -277,7 +275,7 @@ impl<'p> Explainer<'p> {
         let by = query.interface.map_or(String::new(), |index| {
             format!(" on {}", self.interface_name(index))
         });
-        let text = match netlink::way(query) {
+        let text = match inventory::way(query) {
             Ok(Some(_)) => return,
             Ok(None) if to.is_ipv4() && query.interface.is_some() => format!(
                 "no route to {to}{by}: the kernel would look for it on the link itself and send \
@@ -332,8 +330,8 @@ impl<'p> Explainer<'p> {
     }
 
     fn interface_name(&self, index: u32) -> &str {
-        let found = self.interfaces.iter().find(|(other, _)| *other == index);
-        found.map_or("?", |(_, name)| name)
+        let found = self.inventory.at(index);
+        found.map_or("?", |interface| &interface.name)
     }
 }
 

@@ -10,7 +10,6 @@ mod check;
 mod destination;
 mod elf;
 mod explain;
-mod netlink;
 mod policy;
 mod preflight;
 mod program;

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use mif_host::config::{self, Environment, LoadError, Loaded};
 use mif_policy::{Choice, Host as _, Interface, Policy, PvdId, Unusable, Use};
 
-use crate::{Failure, netlink};
+use crate::Failure;
 
 /// `EX_CONFIG` of sysexits.h.
 pub(crate) const FAULTY: u8 = 78;
@@ -146,7 +146,8 @@ fn there_are(policy: &Policy) -> String {
 }
 
 fn interface_names() -> std::io::Result<Vec<String>> {
-    let names = netlink::interfaces()?.into_iter().map(|(_, name)| name);
+    let all = mif_host::inventory::read()?.interfaces.into_iter();
+    let names = all.map(|interface| interface.name);
     Ok(names.filter(|name| name != "lo").collect())
 }
 

@@ -2,9 +2,8 @@
 
 use std::fmt::Write;
 
+use mif_host::inventory::Way;
 use mif_policy::{Pass, Refusal};
-
-use crate::netlink::Way;
 
 /// Lines of `label  text`.
 pub(crate) struct Block(pub(crate) String);

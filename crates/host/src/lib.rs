@@ -9,7 +9,10 @@
 
 mod addresses;
 pub mod config;
+#[cfg(feature = "inventory")]
+pub mod inventory;
 mod netlink;
+pub mod network;
 mod resolv_conf;
 
 use std::net::IpAddr;

@@ -81,6 +81,12 @@ impl Prefix {
         Some(Self { network, length })
     }
 
+    /// The bits of it that count.
+    #[must_use]
+    pub fn length(&self) -> u8 {
+        self.length
+    }
+
     /// The prefix among IPv6's, an IPv4 one as a part of `::ffff:0:0/96`.
     pub(crate) fn mapped(&self) -> (Ipv6Addr, u8) {
         match self.network {
