@@ -198,7 +198,9 @@ pub fn read_at(root: &Path) -> io::Result<Inventory> {
     let routes = kernel::routes()?;
     for interface in &mut interfaces {
         interface.gateways = gateways(&routes, interface.index);
-        interface.dns = network::of(interface.index, &interface.name, root);
+        let addresses = &interface.addresses;
+        let has = |ip| addresses.iter().any(|address| address.ip == ip);
+        interface.dns = network::of(interface.index, &interface.name, &has, root);
     }
     Ok(Inventory {
         interfaces,

@@ -3,6 +3,7 @@
 
 use std::net::{IpAddr, Ipv6Addr};
 use std::ops::RangeInclusive;
+use std::str::FromStr;
 
 use crate::fault::{Wrong, quoted};
 use crate::names::{NamePattern, Prefix, Zone};
@@ -119,6 +120,14 @@ pub(super) fn zone(word: &str) -> Result<Zone, Wrong> {
         return Err(wrong(word, "is not a zone", &right));
     }
     domain(word, word).map(Zone::new)
+}
+
+impl FromStr for Zone {
+    type Err = &'static str;
+
+    fn from_str(word: &str) -> Result<Self, Self::Err> {
+        zone(word).map_err(|_| "not a domain name")
+    }
 }
 
 /// A prefix of an address selection table, in which IPv4 is `::ffff:0:0/96` (RFC 6724 2.1).

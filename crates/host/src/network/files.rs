@@ -1,0 +1,225 @@
+//! Files that are read only if they can be believed. By raw system calls: libmif.so shows
+//! applications another `/etc/resolv.conf`, and an application's errno stays as it is.
+
+use std::os::fd::OwnedFd;
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+use rustix::fs::{FileType, Mode, OFlags, Stat};
+use rustix::io::Errno;
+
+use super::Trouble;
+
+/// A longer file is not read. (dhclient appends to its leases for as long as it runs.)
+const LONGEST: usize = 1024 * 1024;
+/// More of a folder is not looked at.
+const MAX_ENTRIES: usize = 1024;
+/// Bits that let the group or others write.
+const WRITABLE: u32 = 0o022;
+
+/// The files below a root, and what has been seen of them.
+pub(super) struct Files<'r> {
+    root: &'r Path,
+    /// When leases have to hold.
+    pub(super) now: SystemTime,
+    seen: Vec<Seen>,
+    trouble: Vec<Trouble>,
+}
+
+/// A path as it was when it was looked at.
+#[derive(Debug)]
+#[cfg_attr(not(test), allow(dead_code))]
+pub(crate) struct Seen {
+    path: PathBuf,
+    /// `None`: there was nothing, or nothing that may be read.
+    state: Option<State>,
+}
+
+/// What changes when a file does.
+#[derive(Debug, PartialEq, Eq)]
+struct State([u64; 6]);
+
+impl<'r> Files<'r> {
+    pub(super) fn new(root: &'r Path, now: SystemTime) -> Self {
+        Self {
+            root,
+            now,
+            seen: Vec::new(),
+            trouble: Vec::new(),
+        }
+    }
+
+    pub(super) fn finish(self) -> (Vec<Seen>, Vec<Trouble>) {
+        (self.seen, self.trouble)
+    }
+
+    /// The text of a file that root or the user wrote. What may not be read, or is not there, is
+    /// no trouble.
+    pub(super) fn text(&mut self, path: &str) -> Option<(PathBuf, String)> {
+        self.text_of(path, None)
+    }
+
+    /// The text of a file that may also be that of the owner of `folder`: the account that root
+    /// made the agent's folder for.
+    pub(super) fn text_in(&mut self, folder: &str, name: &str) -> Option<(PathBuf, String)> {
+        let owner = self.owner(folder);
+        self.text_of(&format!("{folder}/{name}"), owner)
+    }
+
+    fn text_of(&mut self, path: &str, owner: Option<u32>) -> Option<(PathBuf, String)> {
+        let path = self.root.join(path);
+        let file = self.open(&path)?;
+        match read(&file, owner) {
+            Ok(text) => Some((path, text)),
+            Err(why) => {
+                self.distrust(&path, why);
+                None
+            }
+        }
+    }
+
+    /// The kernel's own word, which nobody can have written and which has no time of change.
+    pub(super) fn kernels(&self, path: &str) -> Option<String> {
+        let file = open(&self.root.join(path)).ok()?;
+        text_of(&file).ok()
+    }
+
+    /// The names of what is in a folder, in the order of the alphabet.
+    pub(super) fn names(&mut self, folder: &str) -> Vec<String> {
+        let path = self.root.join(folder);
+        let Some(folder) = self.open(&path) else {
+            return Vec::new();
+        };
+        let Ok(entries) = rustix::fs::Dir::read_from(&folder) else {
+            return Vec::new();
+        };
+        let names = entries.take(MAX_ENTRIES).filter_map(|entry| {
+            let entry = entry.ok()?;
+            entry.file_name().to_str().ok().map(str::to_owned)
+        });
+        let mut names: Vec<String> = names.collect();
+        names.sort();
+        names
+    }
+
+    /// Says why a file, or a part of it, does not count.
+    pub(super) fn distrust(&mut self, file: &Path, why: impl Into<String>) {
+        self.trouble.push(Trouble {
+            file: file.to_owned(),
+            why: why.into(),
+        });
+    }
+
+    /// The account that owns a folder which only root can have made.
+    fn owner(&self, folder: &str) -> Option<u32> {
+        let folder = self.root.join(folder);
+        let parent = rustix::fs::stat(folder.parent()?).ok()?;
+        if !is_roots_or_ours(&parent) || parent.st_mode & WRITABLE != 0 {
+            return None;
+        }
+        let folder = rustix::fs::lstat(&folder).ok()?;
+        let is_folder = FileType::from_raw_mode(folder.st_mode) == FileType::Directory;
+        (is_folder && folder.st_mode & WRITABLE == 0).then_some(folder.st_uid)
+    }
+
+    fn open(&mut self, path: &Path) -> Option<OwnedFd> {
+        let opened = open(path);
+        let state = opened.as_ref().ok().and_then(|file| {
+            let stat = rustix::fs::fstat(file).ok()?;
+            Some(State::of(&stat))
+        });
+        self.seen.push(Seen {
+            path: path.to_owned(),
+            state,
+        });
+        match opened {
+            Ok(file) => Some(file),
+            Err(Errno::NOENT | Errno::NOTDIR | Errno::ACCESS | Errno::PERM) => None,
+            Err(why) => {
+                self.distrust(path, format!("cannot be read: {why}"));
+                None
+            }
+        }
+    }
+}
+
+#[cfg_attr(not(test), allow(dead_code))]
+impl Seen {
+    pub(super) fn is_unchanged(&self) -> bool {
+        let now = rustix::fs::stat(&self.path).ok();
+        match (now, &self.state) {
+            (None, None) => true,
+            (Some(now), Some(state)) => State::of(&now) == *state,
+            // One that may not be read is there all the same.
+            (Some(_), None) => open(&self.path).is_err(),
+            (None, Some(_)) => false,
+        }
+    }
+}
+
+impl State {
+    #[allow(clippy::cast_sign_loss)] // Compared, never counted with.
+    fn of(stat: &Stat) -> Self {
+        let size = if FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile {
+            stat.st_size as u64
+        } else {
+            0
+        };
+        Self([
+            stat.st_dev,
+            stat.st_ino,
+            size,
+            stat.st_mtime as u64,
+            stat.st_mtime_nsec,
+            stat.st_ctime as u64 ^ stat.st_ctime_nsec << 32,
+        ])
+    }
+}
+
+fn open(path: &Path) -> Result<OwnedFd, Errno> {
+    // Not to wait, and not to end in a terminal, if somebody put something else there.
+    let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOCTTY;
+    rustix::io::retry_on_intr(|| rustix::fs::open(path, flags, Mode::empty()))
+}
+
+/// # Errors
+/// Why the file does not count.
+fn read(file: &OwnedFd, owner: Option<u32>) -> Result<String, String> {
+    let stat = rustix::fs::fstat(file).map_err(|why| format!("cannot be read: {why}"))?;
+    if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile {
+        return Err("is not a regular file".to_owned());
+    }
+    if !is_roots_or_ours(&stat) && Some(stat.st_uid) != owner {
+        let uid = stat.st_uid;
+        return Err(format!(
+            "not believed: its owner (uid {uid}) is neither root nor the user"
+        ));
+    }
+    if stat.st_mode & WRITABLE != 0 {
+        let mode = stat.st_mode & 0o7777;
+        return Err(format!(
+            "not believed: others may write to it (mode {mode:04o})"
+        ));
+    }
+    text_of(file)
+}
+
+fn is_roots_or_ours(stat: &Stat) -> bool {
+    stat.st_uid == 0 || stat.st_uid == rustix::process::geteuid().as_raw()
+}
+
+fn text_of(file: &OwnedFd) -> Result<String, String> {
+    let mut bytes = Vec::new();
+    let mut block = [0; 4096];
+    loop {
+        match rustix::io::retry_on_intr(|| rustix::io::read(file, &mut block)) {
+            Ok(0) => break,
+            Ok(read) => bytes.extend_from_slice(&block[..read]),
+            Err(why) => return Err(format!("cannot be read: {why}")),
+        }
+        if bytes.len() > LONGEST {
+            return Err(format!("is longer than {LONGEST} bytes"));
+        }
+    }
+    String::from_utf8(bytes).map_err(|_| "is not text".to_owned())
+}
