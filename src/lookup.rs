@@ -2,7 +2,7 @@
 //! the policy picks for the name.
 //!
 //! Names that mif does not resolve itself are libc's, with the caller's own arguments: numeric
-//! and special ones (`nss.rs`), and those of a network without known servers.
+//! and special ones (`nss.rs`), and those that the policy leaves to `system`.
 
 use std::ffi::{CStr, c_char, c_int};
 

@@ -10,7 +10,7 @@ use mif_resolve::order::Selection;
 use mif_resolve::{Ask, Failure, Patience, Plan, Way, Ways};
 
 use crate::init::Active;
-use crate::log::{Level, Log};
+use crate::log::Log;
 
 /// `netdb.h`.
 pub(crate) const HOST_NOT_FOUND: c_int = 1;
@@ -42,15 +42,8 @@ pub(crate) fn may_ask(
         }
         Verdict::Refuse(Refusal::Exhausted(..)) => Err(Otherwise::Failed(Failure::Again)),
         Verdict::Refuse(_) => Err(Otherwise::Failed(Failure::Fail)),
+        // `system`, without servers of the policy's own.
         Verdict::Route(_) | Verdict::Pass(_) if resolvers.servers().is_empty() => {
-            if matches!(verdict, Verdict::Route(_)) {
-                active.log.line(
-                    Level::Decisions,
-                    format_args!(
-                        "{call} {name}: no DNS servers known, so the host's resolver is asked"
-                    ),
-                );
-            }
             Err(Otherwise::Libc)
         }
         Verdict::Route(_) | Verdict::Pass(_) => Ok(()),
@@ -60,7 +53,7 @@ pub(crate) fn may_ask(
 /// How questions are put to the servers of the policy's choice.
 pub(crate) fn plan<'a>(
     active: &'a Active,
-    resolvers: &Resolvers<'a>,
+    resolvers: &'a Resolvers<'_>,
     way: &'a Ways<'a>,
 ) -> Plan<'a> {
     Plan {
@@ -90,7 +83,7 @@ struct Looked<'a>(&'a str, &'a Resolvers<'a>);
 impl fmt::Display for Looked<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.0)?;
-        match self.1.first().map(|first| first.why) {
+        match self.1.first().map(|first| &first.why) {
             Some(Why::Zone(zone)) => write!(f, " (zone {zone})"),
             _ => Ok(()),
         }

@@ -8,8 +8,9 @@
 //! cannot be written there, servers with a port of their own, is left out; without a server that
 //! can, it is the real file, whose servers the guard refuses.
 //!
-//! `open` is called from signal handlers and by everybody all the time. So nothing here allocates,
-//! and another path costs a comparison.
+//! `open` is called from signal handlers and by everybody all the time. So another path costs a
+//! comparison, and nothing here allocates, but where the network's own servers have to be read first:
+//! to open this file is to begin a look-up.
 
 use std::ffi::{c_char, c_int, c_uint};
 use std::fmt::{self, Write};
@@ -233,7 +234,7 @@ fn make(active: &Active, call: &str, close_on_exec: bool) -> Option<Result<Owned
         _ => None,
     };
     // What is asked encrypted is not to be asked in the clear.
-    let in_the_clear = names.servers.iter().filter(|server| server.is_plain());
+    let in_the_clear = names.servers().iter().filter(|server| server.is_plain());
     let usable = |at: &SocketAddr| at.port() == 53 && policy.families.allow(at.ip());
     let mut servers = in_the_clear
         .map(|server| server.address)
@@ -244,12 +245,12 @@ fn make(active: &Active, call: &str, close_on_exec: bool) -> Option<Result<Owned
         Level::Decisions,
         format_args!(
             "{call} /etc/resolv.conf: a view with the servers {:?}",
-            names.servers
+            names.servers()
         ),
     );
     let servers = servers.map(|server| (server.ip(), index));
     Some(memfd::sealed(c"resolv.conf", close_on_exec, |to| {
-        write_text(to, servers, names.search)
+        write_text(to, servers, names.search())
     }))
 }
 

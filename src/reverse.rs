@@ -1,7 +1,7 @@
 //! Names of addresses: `getnameinfo` and `gethostbyaddr`, asked of the network that flows to the
 //! address would take.
 //!
-//! Whatever is numeric is libc's, and so are addresses in a network without known servers.
+//! Whatever is numeric is libc's, and so are addresses that the policy leaves to `system`.
 
 use std::ffi::{CStr, c_char, c_int, c_void};
 use std::net::IpAddr;

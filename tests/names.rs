@@ -191,11 +191,13 @@ fn a_rule_by_name_steers_the_look_up_and_the_flows() {
     assert_eq!(names("ra"), ["other.test", "split.test"]);
     assert_eq!(lab.arrivals()[3].local, "203.0.113.21");
 
-    // One process: the address is remembered with the name that it was found by.
+    // One process: the address is remembered with the name that it was found by, also where it is
+    // libc that finds it.
     let script = "import socket\nfor name in 'host.corp.test', 'other.test', '203.0.113.30', '203.0.113.10':\n    \
                   print(socket.create_connection((name, 7001)).recv(99).decode().split()[0])";
     let python = lab.command("python3").args(["-c", script]);
-    let policy = "use = \"wan0\"\n[[rule]]\nto = \"*.corp.test\"\nuse = \"wan1\"\n";
+    let policy = "use = [\"wan0\", \"system\"]\n[[rule]]\nto = \"*.corp.test\"\n\
+                  use = [\"wan1\", \"system\"]\n";
     let v4 = format!("family = \"ipv4\"\n{policy}");
     let policy = lab.write("v4.toml", &v4);
     let out = python.mif(&["-p", policy.to_str().unwrap()]).run();
@@ -206,16 +208,26 @@ fn a_rule_by_name_steers_the_look_up_and_the_flows() {
 }
 
 #[test]
-fn without_servers_the_hosts_resolver_is_asked_while_the_network_is_usable() {
+fn without_servers_a_requirement_is_refused_and_a_preference_is_the_hosts() {
     let lab = Lab::new();
-    let out = getent(&lab, &["-v", "-i", "wan1"], &["ahostsv4", "split.test"]);
+    let policy = lab.write("prefer.toml", "use = [\"wan1\", \"system\"]\n");
+    let out = getent(
+        &lab,
+        &["-p", policy.to_str().unwrap()],
+        &["ahostsv4", "split.test"],
+    );
     assert_eq!(ahosts(&out), ["203.0.113.21"]);
-    assert!(out.stderr.contains("no DNS servers known"), "{out}");
     let before = lab.dns_packets("ra");
 
-    lab.link_down("wan1");
     let script = "import socket\ntry:\n    socket.getaddrinfo('split.test', 80)\n\
                   except socket.gaierror as error:\n    print(error.errno == socket.EAI_AGAIN)";
+    let out = lab.mif(&["-v", "-i", "wan1"], &["python3", "-c", script]);
+    assert_eq!(out.ok(), "True");
+    let line = "getaddrinfo split.test: refused: wan1: the host knows no DNS servers of it (name some \
+                with -d, or dns.servers in pvds.toml), by -i";
+    assert!(out.stderr.contains(line), "{out}");
+
+    lab.link_down("wan1");
     for options in [
         &["-v", "-i", "wan1"][..],
         &["-v", "-i", "wan1", "-d", "10.2.0.1"],

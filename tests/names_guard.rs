@@ -45,10 +45,12 @@ fn the_hosts_own_resolver_is_refused_to_dig() {
             );
             assert!(out.stderr.contains(&line), "{out}");
         }
+        // Without known servers names are refused, to the host's own resolver as well.
+        let out = dig(&lab, &["-i", "wan1"], "127.0.0.53");
+        assert!(out.stdout.contains("network unreachable"), "{out}");
     });
     assert_eq!(lab.queries("ra"), [""; 0]);
 
-    // Without servers of the policy's there are no better ones.
     leaves_by_wan1(&lab, &["-i", "wan1"], "10.1.0.1");
 }
 

@@ -139,8 +139,11 @@ fn the_resolvers_own_functions_ask_the_network() {
         assert!(out.ok().starts_with("-1 ENETUNREACH, h_errno "), "{out}");
     }
     assert_eq!(lab.dns_packets("ra"), 0);
-    // No servers are known there, so the name is libc's.
+    // No servers are known there, so the name is refused; or libc's, if that is the policy's end.
     let out = lab.mif(&["-i", "vpn0"], &[program, "query", "split.test", "1"]);
+    assert_eq!(out.ok(), "-1 ENETUNREACH, h_errno 2");
+    let options = ["-i", "vpn0", "-i", "system"];
+    let out = lab.mif(&options, &[program, "query", "split.test", "1"]);
     assert!(out.ok().ends_with("\n1 203.0.113.21"), "{out}");
 }
 

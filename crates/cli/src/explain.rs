@@ -9,9 +9,10 @@ use std::io;
 use std::net::SocketAddr;
 
 use mif_host::inventory::{self, Inventory, Query};
+use mif_host::network::Source;
 use mif_policy::{
-    Choice, Flow, Interface, Need, Pass, Place, Policy, Protocol, Refusal, Resolver, Route, RuleId,
-    Server, Unusable, Verdict, Why,
+    Choice, Flow, Interface, Known, Need, Pass, Place, Policy, Protocol, Refusal, Resolver, Route,
+    RuleId, Unusable, Verdict, Why,
 };
 
 use crate::destination::Destination;
@@ -72,7 +73,8 @@ impl<'p> Explainer<'p> {
         match verdict {
             Verdict::Route(route) => {
                 self.way(block, self.query(to, Some(&route)));
-                block.line("DNS", &told(self.servers(&route), Some(&route)));
+                let known = self.policy.names_on(&route, &self.host);
+                block.line("DNS", &self.servers(&known, Some(&route)));
             }
             Verdict::Pass(Pass::System(_) | Pass::Scoped) => {
                 self.way(block, self.query(to, None));
@@ -106,7 +108,7 @@ impl<'p> Explainer<'p> {
         let (id, verdict) = (resolvers.rule, resolvers.verdict());
         block.line("rule", &self.rule(id));
         self.decided(block, &verdict, "EAI_AGAIN");
-        let chosen = resolvers.first().map(|first| first.why);
+        let chosen = resolvers.first().map(|first| &first.why);
         if let Some(Why::Zone(zone)) = chosen {
             block.line("zone", &zone.to_string());
         } else {
@@ -116,12 +118,12 @@ impl<'p> Explainer<'p> {
         }
         match &verdict {
             Verdict::Route(route) => {
-                block.line("DNS", &told(resolvers.servers(), Some(route)));
+                block.line("DNS", &self.servers(resolvers.known(), Some(route)));
                 for server in resolvers.servers() {
                     self.warn_of_way(block, self.query(server.address, Some(route)));
                 }
             }
-            Verdict::Pass(_) => block.line("DNS", &told(resolvers.servers(), None)),
+            Verdict::Pass(_) => block.line("DNS", &self.servers(resolvers.known(), None)),
             Verdict::Refuse(_) => {}
         }
         let flows = self.rule_for_answers(name, port);
@@ -288,14 +290,28 @@ impl<'p> Explainer<'p> {
         block.line("warning", &text);
     }
 
-    /// The servers for names that the list of the route's rule decides.
-    fn servers(&self, route: &Route<'_>) -> &[Server] {
-        let own = (route.rule == self.policy.last_rule()).then_some(&self.policy.dns);
-        let pvd = &self.policy.pvd(route.pvd).dns;
-        let mut servers = own.into_iter().chain([pvd]).map(|dns| &dns.servers);
-        servers
-            .find(|servers| !servers.is_empty())
-            .map_or(&[], |servers| servers)
+    /// The servers for names, and whose word they are if it is not the policy's.
+    fn servers(&self, known: &Known<'_>, route: Option<&Route<'_>>) -> String {
+        let servers: Vec<String> = known.servers().iter().map(ToString::to_string).collect();
+        let servers = servers.join(", ");
+        match route {
+            None if servers.is_empty() => "libc's resolver".to_owned(),
+            Some(route) if servers.is_empty() && self.is_preference(route) => {
+                let name = route.name;
+                format!("libc's resolver, for no server is known for `{name}`")
+            }
+            Some(_) if servers.is_empty() => format!("none: {}", Unusable::NoServers),
+            Some(route) if known.is_learned() => {
+                let interface = self.inventory.at(route.index);
+                let source = interface.and_then(|interface| interface.dns.source.as_ref());
+                servers + &source.map(of_source).unwrap_or_default()
+            }
+            _ => servers,
+        }
+    }
+
+    fn is_preference(&self, route: &Route<'_>) -> bool {
+        self.policy.rule(route.rule).choices.is_preference()
     }
 
     /// A rule in one line: where it is, and its list.
@@ -335,16 +351,14 @@ impl<'p> Explainer<'p> {
     }
 }
 
-fn told(servers: &[Server], route: Option<&Route<'_>>) -> String {
-    let servers: Vec<String> = servers.iter().map(ToString::to_string).collect();
-    match route {
-        _ if !servers.is_empty() => servers.join(", "),
-        Some(route) => format!(
-            "libc's resolver, for no server is known for `{}`",
-            route.name
-        ),
-        None => "libc's resolver".to_owned(),
-    }
+/// ` (AGENT: FILE, FILE)`.
+fn of_source(source: &Source) -> String {
+    let files: Vec<String> = source
+        .files
+        .iter()
+        .map(|file| file.display().to_string())
+        .collect();
+    format!(" ({}: {})", source.agent, files.join(", "))
 }
 
 fn rule_of(verdict: &Verdict<'_>) -> Option<RuleId> {

@@ -5,23 +5,29 @@
 //! otherwise, so that a call in steady state costs no system call. All that is kept are atomic
 //! words allocated once: nothing here locks, allocates or keeps a file descriptor open, and a
 //! caller that was interrupted half-way, or a child of `vfork`, leaves nothing that another one
-//! would wait for. Only [`config`] and [`Host::new`] read files, once, at the start.
+//! would wait for. Only [`config`] and [`Host::new`] read files, once, at the start; and
+//! look-ups, through `network` of the trait [`mif_policy::Host`], those that tell the name servers of
+//! an interface ([`network`]).
 
 mod addresses;
 pub mod config;
 #[cfg(feature = "inventory")]
 pub mod inventory;
+mod names;
 mod netlink;
 pub mod network;
 mod resolv_conf;
 
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use mif_policy::{Interface, InterfaceName, Link, Policy, PvdId, Unusable};
+use mif_policy::{Dns, Gave, Interface, InterfaceName, Link, Policy, PvdId, Server, Unusable};
+use once_cell::race::OnceBox;
 use rustix::io::Errno;
 
 use crate::addresses::Addresses;
+use crate::names::Names;
 use crate::netlink::{Device, Netlink};
 
 /// How old an answer of the kernel may be, in milliseconds.
@@ -32,8 +38,9 @@ const FRESH: u64 = 1000;
 pub struct Host {
     links: Box<[Slot]>,
     addresses: Addresses,
-    /// What the host's own configuration asks for names; empty under a policy without servers.
-    resolvers: Box<[IpAddr]>,
+    /// What the host's own configuration asks for names; read once, when something else than it
+    /// is to be asked.
+    resolvers: OnceBox<Box<[IpAddr]>>,
 }
 
 /// One provisioning domain's interface.
@@ -46,11 +53,12 @@ struct Slot {
     state: AtomicU64,
     /// The moment when `state` was read, 0 for never.
     read_at: AtomicU64,
+    names: Names,
 }
 
 impl Host {
     /// The host for a policy: nothing is asked of the kernel yet. The host's own resolvers are read
-    /// if the policy has others.
+    /// if the policy names others.
     #[must_use]
     pub fn new(policy: &Policy) -> Self {
         let slot = |pvd: &mif_policy::Pvd| Slot {
@@ -58,16 +66,17 @@ impl Host {
             source: pvd.sources.first().copied(),
             state: AtomicU64::new(0),
             read_at: AtomicU64::new(0),
+            names: Names::default(),
         };
-        Self {
+        let host = Self {
             links: policy.pvds.iter().map(slot).collect(),
             addresses: Addresses::new(),
-            resolvers: if policy.has_servers() {
-                resolv_conf::resolvers()
-            } else {
-                Box::default()
-            },
+            resolvers: OnceBox::new(),
+        };
+        if policy.names_servers() {
+            host.read_resolvers();
         }
+        host
     }
 
     /// Forgets what was read: after the kernel has refused an index or a name.
@@ -135,7 +144,33 @@ impl mif_policy::Host for View<'_> {
     }
 
     fn is_resolver(&self, address: IpAddr) -> bool {
-        self.host.resolvers.contains(&address)
+        let resolvers = self.host.resolvers.get();
+        resolvers.is_some_and(|resolvers| resolvers.contains(&address))
+    }
+
+    fn network(&self, pvd: PvdId) -> Option<Arc<Dns>> {
+        let index = self.link(pvd).ok()?.index;
+        let slot = self.host.links.get(usize::from(pvd.0))?;
+        self.host.read_resolvers();
+        let name = match slot.interface {
+            Interface::Named(name) => name.as_str().to_owned(),
+            Interface::OfSource => Netlink::open().ok()?.name_of(index).ok()?,
+        };
+        let has = |ip| self.owner(ip) == Some(index);
+        let interface = names::Interface {
+            link: network::Link {
+                index,
+                name: &name,
+                has: &has,
+            },
+            addresses: self.addresses(),
+        };
+        slot.names.read(&interface, self.now)
+    }
+
+    fn gave(&self, pvd: PvdId, is_meant: &dyn Fn(&Server) -> bool) -> Gave {
+        let slot = self.host.links.get(usize::from(pvd.0));
+        slot.map_or(Gave::Unknown, |slot| slot.names.gave(is_meant))
     }
 }
 
@@ -152,6 +187,14 @@ impl mif_policy::Host for Host {
     fn is_resolver(&self, address: IpAddr) -> bool {
         self.at(0).is_resolver(address)
     }
+
+    fn network(&self, pvd: PvdId) -> Option<Arc<Dns>> {
+        self.at(0).network(pvd)
+    }
+
+    fn gave(&self, pvd: PvdId, is_meant: &dyn Fn(&Server) -> bool) -> Gave {
+        self.at(0).gave(pvd, is_meant)
+    }
 }
 
 impl Host {
@@ -161,6 +204,11 @@ impl Host {
         slot.state.store(pack(link), Ordering::Release);
         slot.read_at.store(now, Ordering::Release);
         link
+    }
+
+    fn read_resolvers(&self) {
+        self.resolvers
+            .get_or_init(|| Box::new(resolv_conf::resolvers()));
     }
 
     fn read(&self, slot: &Slot, now: u64) -> Result<Link, Unusable> {

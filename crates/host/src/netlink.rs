@@ -88,6 +88,14 @@ impl Netlink {
         self.ask_device(&request)
     }
 
+    /// The name of the interface with this index.
+    ///
+    /// # Errors
+    /// `ENODEV` if there is none, `EILSEQ` if it is no text; otherwise the kernel did not tell.
+    pub(crate) fn name_of(&self, index: u32) -> Result<String, Errno> {
+        rustix::net::netdevice::index_to_name(&self.0, index)
+    }
+
     fn ask_device(&self, request: &Request) -> Result<Device, Errno> {
         let mut found = Err(Errno::PROTO);
         self.ask(request, |kind, body| {
@@ -260,6 +268,7 @@ mod tests {
         let lo = netlink.device(&"lo".parse().unwrap()).unwrap();
         assert!(lo.up && lo.running);
         assert_eq!(netlink.device_at(lo.index), Ok(lo));
+        assert_eq!(netlink.name_of(lo.index).unwrap(), "lo");
         let mut own = Vec::new();
         netlink.addresses(|address| own.push(address)).unwrap();
         let wanted = Address {

@@ -6,7 +6,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use crate::model::{Choice, Explicit, Families, Policy, PvdId, Rule, RuleId, Use};
+use crate::model::{Choice, Dns, Explicit, Families, Policy, PvdId, Rule, RuleId, Use};
 use crate::verdict::{
     Bound, Flow, Host, Need, Origin, Pass, Refusal, Route, Unusable, Verdict, is_link_scoped,
 };
@@ -100,15 +100,15 @@ impl Policy {
         choices.any(|choice| Some(choice) != first)
     }
 
-    /// Whether no look-up is ever this policy's: it names no servers, no rule by name, and sends
-    /// names by the host's own routing. Rules by destination alone do not count.
+    /// Whether no look-up is ever this policy's: it names no servers, no rule by name, no network
+    /// whose zones count, and sends names by the host's own routing. Rules by destination alone do not count.
     #[must_use]
     pub fn leaves_names(&self) -> bool {
-        let servers = std::iter::once(&self.dns).chain(self.pvds.iter().map(|pvd| &pvd.dns));
+        let says_nothing =
+            |dns: &Dns| dns.servers.is_empty() && dns.zones.is_empty() && !dns.trusted;
+        let mut all = self.pvds.iter().map(|pvd| &pvd.dns).chain([&self.dns]);
         self.rules.iter().all(|rule| rule.names.is_empty())
-            && servers
-                .into_iter()
-                .all(|dns| dns.servers.is_empty() && dns.zones.is_empty())
+            && all.all(says_nothing)
             && self.rule(self.rule_for_name("")).choices.0.first() == Some(&Choice::System)
     }
 

@@ -7,50 +7,23 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
-use crate::model::{Choice, Dns, Guard, Policy, RuleId};
+use crate::known::Known;
+use crate::model::{Guard, Policy, PvdId, RuleId};
 use crate::server::Server;
-use crate::verdict::{Flow, Host, Need, Refusal, Verdict};
+use crate::verdict::{Flow, Gave, Host, Need, Refusal, Verdict};
 
 /// The port of the DNS, by datagrams and by streams.
 const DNS: u16 = 53;
 /// That of DNS over TLS (RFC 7858) and over QUIC (RFC 9250).
 const DNS_OVER_TLS: u16 = 853;
 
-/// What answers names for the flows of a rule.
-#[derive(Clone, Copy, Debug)]
-pub struct Names<'p> {
-    /// Empty where none is known, and then the host's resolver answers.
-    pub servers: &'p [Server],
-    /// The search list.
-    pub search: &'p [Box<str>],
-    /// Which servers other than these are refused.
-    pub guard: Guard,
-}
-
 impl Policy {
-    /// Whether some network of this policy has DNS servers.
-    #[must_use]
-    pub fn has_servers(&self) -> bool {
-        self.servers().next().is_some()
-    }
-
-    /// Whether one of them wants TLS.
-    #[must_use]
-    pub fn has_encrypted_servers(&self) -> bool {
-        self.servers().any(|server| !server.is_plain())
-    }
-
-    fn servers(&self) -> impl Iterator<Item = &Server> {
-        let pvds = self.pvds.iter().map(|pvd| &pvd.dns);
-        pvds.chain([&self.dns]).flat_map(|dns| &dns.servers)
-    }
-
     /// Whether [`Self::guard`] could refuse a flow to this destination: everybody else need not
     /// ask.
     #[must_use]
     #[inline]
     pub fn may_guard(&self, destination: SocketAddr) -> bool {
-        matches!(destination.port(), DNS | DNS_OVER_TLS) && self.has_servers()
+        matches!(destination.port(), DNS | DNS_OVER_TLS) && self.may_have_servers()
     }
 
     /// The refusal of a flow to a DNS server that is not the network's. It stands before the
@@ -62,66 +35,73 @@ impl Policy {
         }
         let ip = meant(flow.destination.ip());
         let rule = self.rule_for(flow);
-        let names = match self.exempts(flow.destination, host) {
-            Some(_) => self.names(rule, host),
+        let is_exempt = self.exempts(flow.destination, host).is_some();
+        let verdict = if is_exempt {
+            self.choose(rule, Need::Any, host)
+        } else {
             // A flow that is refused has its reason already.
-            None => match self.choose_for(flow, rule, host) {
+            match self.choose_for(flow, rule, host) {
                 Verdict::Refuse(_) => return None,
-                verdict => self.names_by(rule, &verdict),
-            },
+                verdict => verdict,
+            }
         };
-        let refused = match names.guard {
+        let pvd = self.answering(rule, &verdict);
+        let said = match pvd {
+            Some(pvd) => Known::said_of(self, rule, pvd),
+            None => Known::of_rule(self, rule),
+        };
+        let is_guarded = match self.guard_of(pvd) {
             Guard::Off => false,
             Guard::Host => host.is_resolver(ip),
             Guard::Strict => true,
         };
+        if !is_guarded {
+            return None;
+        }
         // What a network asks encrypted is not asked in the clear, by the same server or not.
         let its_own = |server: &Server| {
             server.address.ip() == ip
                 && (server.address.port() == flow.destination.port()
                     || (server.is_plain() && matches!(server.address.port(), DNS | DNS_OVER_TLS)))
         };
-        (refused && !names.servers.is_empty() && !names.servers.iter().any(its_own))
-            .then_some(Refusal::Resolver(rule))
+        let gave = match (said.servers(), pvd) {
+            ([], Some(pvd)) => host.gave(pvd, &its_own),
+            ([], None) if matches!(verdict, Verdict::Refuse(Refusal::Exhausted(..))) => Gave::None,
+            ([], None) => Gave::Unknown,
+            (servers, _) if servers.iter().any(its_own) => Gave::It,
+            _ => Gave::Others,
+        };
+        let refused = match gave {
+            Gave::It | Gave::Unknown => false,
+            Gave::Others => true,
+            // Names are refused then, unless the rule ends in the host's own choice. A server that
+            // is asked over the network itself is the application's choice.
+            Gave::None => is_exempt && !self.rule(rule).choices.is_preference(),
+        };
+        refused.then_some(Refusal::Resolver(rule))
     }
 
     /// What answers names for a rule now. While no network of its list is usable, it is what the
     /// first of them with servers says, so that nothing falls to the host's in between.
     #[must_use]
-    pub fn names(&self, rule: RuleId, host: &impl Host) -> Names<'_> {
-        self.names_by(rule, &self.choose(rule, Need::Any, host))
-    }
-
-    fn names_by(&self, rule: RuleId, verdict: &Verdict<'_>) -> Names<'_> {
-        let pvd = match verdict {
-            Verdict::Route(route) => Some(&self.pvd(route.pvd).dns),
-            Verdict::Refuse(Refusal::Exhausted(..)) => self.first_with_servers(rule),
-            Verdict::Pass(_) | Verdict::Refuse(_) => None,
-        };
-        let own = (rule == self.last_rule()).then_some(&self.dns);
-        let both = || own.into_iter().chain(pvd);
-        let servers = both()
-            .map(|dns| &*dns.servers)
-            .find(|list| !list.is_empty());
-        let search = both().map(|dns| &*dns.search).find(|list| !list.is_empty());
-        Names {
-            servers: servers.unwrap_or(&[]),
-            search: search.unwrap_or(&[]),
-            guard: self
-                .dns
-                .guard
-                .or(pvd.and_then(|dns| dns.guard))
-                .unwrap_or(Guard::Host),
+    pub fn names(&self, rule: RuleId, host: &impl Host) -> Known<'_> {
+        match self.answering(rule, &self.choose(rule, Need::Any, host)) {
+            Some(pvd) => Known::of(self, rule, pvd, host),
+            None => Known::of_rule(self, rule),
         }
     }
 
-    fn first_with_servers(&self, rule: RuleId) -> Option<&Dns> {
-        let pvds = self.rule(rule).choices.0.iter();
-        pvds.filter_map(|choice| match *choice {
-            Choice::Pvd(id) => Some(&self.pvd(id).dns),
-            Choice::System | Choice::None => None,
-        })
-        .find(|dns| !dns.servers.is_empty())
+    fn answering(&self, rule: RuleId, verdict: &Verdict<'_>) -> Option<PvdId> {
+        match verdict {
+            Verdict::Route(route) => Some(route.pvd),
+            Verdict::Refuse(Refusal::Exhausted(..)) => self.first_with_servers(rule),
+            Verdict::Pass(_) | Verdict::Refuse(_) => None,
+        }
+    }
+
+    fn guard_of(&self, pvd: Option<PvdId>) -> Guard {
+        let of_pvd = || self.pvd(pvd?).dns.guard;
+        self.dns.guard.or_else(of_pvd).unwrap_or(Guard::Host)
     }
 }
 

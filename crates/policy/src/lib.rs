@@ -11,6 +11,7 @@ mod decide;
 mod fault;
 mod file;
 mod guard;
+mod known;
 mod model;
 mod names;
 mod resolvers;
@@ -20,7 +21,7 @@ mod verdict;
 pub use addrsel::{AddressSelection, Prefer, Row};
 pub use fault::{Fault, Faults};
 pub use file::{Input, Options, Text, keys, parse};
-pub use guard::Names;
+pub use known::Known;
 pub use model::{
     Choice, Dns, Explicit, Families, Guard, Interface, Place, Policy, Pvd, PvdId, Rule, RuleId, Use,
 };
@@ -28,5 +29,5 @@ pub use names::{InterfaceName, NamePattern, Prefix, Zone};
 pub use resolvers::{Resolver, Resolvers, Why};
 pub use server::{DnsTransport, Server, ServerName};
 pub use verdict::{
-    Bound, Flow, Host, Link, Need, Origin, Pass, Protocol, Refusal, Route, Unusable, Verdict,
+    Bound, Flow, Gave, Host, Link, Need, Origin, Pass, Protocol, Refusal, Route, Unusable, Verdict,
 };

@@ -9,7 +9,8 @@
 use std::net::IpAddr;
 
 use crate::addrsel::{AddressSelection, Prefer, Row};
-use crate::model::{Choice, Dns, Policy, PvdId, RuleId};
+use crate::known::Known;
+use crate::model::{Choice, Policy, PvdId, RuleId};
 use crate::names::Zone;
 use crate::server::Server;
 use crate::verdict::{Host, Need, Origin, Pass, Refusal, Route, Unusable, Verdict};
@@ -25,34 +26,30 @@ pub struct Resolvers<'p> {
     pub passed_over: Vec<(PvdId, Unusable)>,
     /// What holds where there is none: `system`, or a refusal.
     pub end: Verdict<'p>,
-    /// The application's own `[dns]`, if it counts here.
-    own: &'p Dns,
+    /// What is said where no domain is asked.
+    own: Known<'p>,
     policy: &'p Policy,
 }
 
 /// A provisioning domain that may be asked, and what for.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Resolver<'p> {
     /// The domain, ready to be put on a socket.
     pub route: Route<'p>,
     /// Why it is asked.
-    pub why: Why<'p>,
-    /// Its servers, in the order they are asked; none where they are not known.
-    pub servers: &'p [Server],
-    /// Its search list.
-    pub search: &'p [Box<str>],
-    /// Names that the servers may be asked; none at all means all.
-    pub zones: &'p [Zone],
-    trusted: bool,
+    pub why: Why,
+    /// Its servers, search list and zones. Of domains behind the first only what the policy
+    /// itself says may be there: nobody looks into those of a network that is not asked.
+    pub known: Known<'p>,
 }
 
 /// Why a domain is asked for a name.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Why<'p> {
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Why {
     /// A rule binds the name.
     Name,
     /// This zone of the domain holds the name.
-    Zone(&'p Zone),
+    Zone(Zone),
     /// It is in the list of the rule.
     List,
 }
@@ -82,7 +79,7 @@ impl Policy {
             let (name, by_search) = (reverse_name, false);
             let bound = self
                 .route(origin.pvd, rule, Need::Any, host)
-                .and_then(|route| found.of_list(&Asked { name, by_search }, route));
+                .and_then(|route| found.of_list(&Asked { name, by_search }, route, Some(host)));
             // Private addresses are others in another network, and so are their names.
             if let Ok(resolver) = bound {
                 found.domains.insert(0, resolver);
@@ -92,35 +89,29 @@ impl Policy {
     }
 
     fn resolvers_by<'p>(&'p self, rule: RuleId, name: &str, host: &impl Host) -> Resolvers<'p> {
-        static NOTHING: Dns = Dns {
-            servers: Vec::new(),
-            search: Vec::new(),
-            guard: None,
-            zones: Vec::new(),
-            trusted: false,
-        };
-        let own = if rule == self.last_rule() {
-            &self.dns
-        } else {
-            &NOTHING
-        };
         let mut found = Resolvers {
             rule,
             domains: Vec::new(),
             passed_over: Vec::new(),
             end: Verdict::Refuse(Refusal::Exhausted(rule, Unusable::Unknown)),
-            own,
+            own: Known::of_rule(self, rule),
             policy: self,
         };
         let host_name = Asked {
             name,
             by_search: !name.contains('.'),
         };
-        found.add_list(&host_name, host);
         let is_general = self.rule(rule).is_general();
         // Zones open nothing that the rule closes.
-        if is_general && self.rule(rule).choices.0.first() != Some(&Choice::None) {
-            found.add_zones(name, host);
+        let has_zones = is_general && self.rule(rule).choices.0.first() != Some(&Choice::None);
+        let zones = if has_zones {
+            found.of_zones(name, host)
+        } else {
+            Vec::new()
+        };
+        found.add_list(&host_name, zones.is_empty(), host);
+        if has_zones {
+            found.domains.extend(zones);
             found.order();
         }
         if found.domains.is_empty()
@@ -130,7 +121,7 @@ impl Policy {
             // A name with dots that nobody may be asked as it is may be the beginning of one.
             found.passed_over.clear();
             let by_search = true;
-            found.add_list(&Asked { name, by_search }, host);
+            found.add_list(&Asked { name, by_search }, true, host);
         }
         found
     }
@@ -152,21 +143,26 @@ impl<'p> Resolvers<'p> {
 
     /// The servers to ask; none where they are not known.
     #[must_use]
-    pub fn servers(&self) -> &'p [Server] {
-        self.first()
-            .map_or(&self.own.servers, |first| first.servers)
+    pub fn servers(&self) -> &[Server] {
+        self.known().servers()
     }
 
     /// The search list.
     #[must_use]
-    pub fn search(&self) -> &'p [Box<str>] {
-        self.first().map_or(&self.own.search, |first| first.search)
+    pub fn search(&self) -> &[Box<str>] {
+        self.known().search()
     }
 
     /// Names that the servers may be asked; none at all means all.
     #[must_use]
-    pub fn zones(&self) -> &'p [Zone] {
-        self.first().map_or(&[], |first| first.zones)
+    pub fn zones(&self) -> &[Zone] {
+        self.known().zones()
+    }
+
+    /// Servers, search list and zones of the domain that is asked.
+    #[must_use]
+    pub fn known(&self) -> &Known<'p> {
+        self.first().map_or(&self.own, |first| &first.known)
     }
 
     /// Rows of the address selection table: the application's, else the domain's.
@@ -197,8 +193,9 @@ impl<'p> Resolvers<'p> {
         })
     }
 
-    /// The usable domains of the rule's list that may be asked, and what is at its end.
-    fn add_list(&mut self, asked: &Asked<'_>, host: &impl Host) {
+    /// The usable domains of the rule's list that may be asked, and what is at its end. With `first`,
+    /// the first of them will be asked.
+    fn add_list(&mut self, asked: &Asked<'_>, first: bool, host: &impl Host) {
         let policy = self.policy;
         for choice in &policy.rule(self.rule).choices.0 {
             let id = match *choice {
@@ -212,9 +209,11 @@ impl<'p> Resolvers<'p> {
                 }
                 Choice::Pvd(id) => id,
             };
+            // The zones of a trusted one may take the name from the others.
+            let matters = (first && self.domains.is_empty()) || policy.pvd(id).dns.trusted;
             let found = policy
                 .route(id, self.rule, Need::Any, host)
-                .and_then(|route| self.of_list(asked, route));
+                .and_then(|route| self.of_list(asked, route, matters.then_some(host)));
             match found {
                 Ok(resolver) => self.domains.push(resolver),
                 Err(why) => self.passed_over.push((id, why)),
@@ -225,73 +224,74 @@ impl<'p> Resolvers<'p> {
         self.end = Verdict::Refuse(Refusal::Exhausted(self.rule, why));
     }
 
-    fn of_list(&self, asked: &Asked<'_>, route: Route<'p>) -> Result<Resolver<'p>, Unusable> {
-        let dns = &self.policy.pvd(route.pvd).dns;
-        let replaced = !self.own.servers.is_empty();
-        let search = match &self.own.search[..] {
-            [] => &dns.search[..],
-            own => own,
+    /// A domain of the list. With a host, its network is asked for servers if the policy has none,
+    /// and there have to be some.
+    fn of_list(
+        &self,
+        asked: &Asked<'_>,
+        route: Route<'p>,
+        host: Option<&impl Host>,
+    ) -> Result<Resolver<'p>, Unusable> {
+        let known = match host {
+            Some(host) => Known::of(self.policy, self.rule, route.pvd, host),
+            None => Known::said_of(self.policy, self.rule, route.pvd),
         };
-        // Servers of the application's own are not what the zones speak of.
-        let zones = if replaced { &[] } else { &dns.zones[..] };
-        if !asked.is_of(zones, search) {
+        if !asked.is_of(known.zones(), known.search()) {
             return Err(Unusable::ForeignName);
         }
+        if host.is_some() && known.servers().is_empty() {
+            return Err(Unusable::NoServers);
+        }
         let is_general = self.policy.rule(self.rule).is_general();
-        Ok(Resolver {
-            route,
-            why: match narrowest(zones, asked.name) {
-                _ if !is_general => Why::Name,
-                Some(zone) => Why::Zone(zone),
-                None => Why::List,
-            },
-            servers: if replaced {
-                &self.own.servers
-            } else {
-                &dns.servers
-            },
-            search,
-            zones,
-            trusted: dns.trusted,
-        })
+        let why = match narrowest(known.zones(), asked.name) {
+            _ if !is_general => Why::Name,
+            Some(zone) => Why::Zone(zone.clone()),
+            None => Why::List,
+        };
+        Ok(Resolver { route, why, known })
     }
 
     /// The usable domains of other rules, with a zone that holds the name and servers to ask.
-    fn add_zones(&mut self, name: &str, host: &impl Host) {
+    fn of_zones(&self, name: &str, host: &impl Host) -> Vec<Resolver<'p>> {
         let policy = self.policy;
         let listed = &policy.rule(self.rule).choices.0;
         let mut seen: Vec<PvdId> = Vec::new();
+        let mut found = Vec::new();
         for choice in policy.rules.iter().flat_map(|rule| &rule.choices.0) {
             let Choice::Pvd(id) = *choice else { continue };
-            let dns = &policy.pvd(id).dns;
-            let Some(zone) = narrowest(&dns.zones, name) else {
-                continue;
-            };
-            if listed.contains(choice) || seen.contains(&id) || dns.servers.is_empty() {
+            if listed.contains(choice) || seen.contains(&id) {
                 continue;
             }
             seen.push(id);
-            if let Ok(route) = policy.route(id, self.rule, Need::Any, host) {
-                self.domains.push(Resolver {
-                    route,
-                    why: Why::Zone(zone),
-                    servers: &dns.servers,
-                    search: &dns.search,
-                    zones: &dns.zones,
-                    trusted: dns.trusted,
-                });
+            let dns = &policy.pvd(id).dns;
+            let may_hold = narrowest(&dns.zones, name).is_some()
+                || (dns.zones.is_empty() && dns.servers.is_empty() && dns.trusted);
+            if !may_hold {
+                continue;
+            }
+            let Ok(route) = policy.route(id, self.rule, Need::Any, host) else {
+                continue;
+            };
+            // The application's own servers are not this domain's.
+            let known = Known::of_pvd(policy, id, host);
+            if let Some(zone) = narrowest(known.zones(), name)
+                && !known.servers().is_empty()
+            {
+                let why = Why::Zone(zone.clone());
+                found.push(Resolver { route, why, known });
             }
         }
+        found
     }
 
     /// Zones before the list, the narrowest first; but no zone of a domain that is not trusted
     /// takes a name from a trusted one that would be asked by the list.
     fn order(&mut self) {
         let first = self.domains.first();
-        let shield = first.filter(|first| first.trusted && first.why == Why::List);
+        let shield = first.filter(|first| first.known.is_trusted() && first.why == Why::List);
         let shield = shield.map(|first| first.route.pvd);
-        self.domains.sort_by_key(|resolver| match resolver.why {
-            Why::Zone(zone) if resolver.trusted => (0, usize::MAX - zone.length()),
+        self.domains.sort_by_key(|resolver| match &resolver.why {
+            Why::Zone(zone) if resolver.known.is_trusted() => (0, usize::MAX - zone.length()),
             Why::List if Some(resolver.route.pvd) == shield => (1, 0),
             Why::Zone(zone) => (2, usize::MAX - zone.length()),
             Why::Name | Why::List => (3, 0),

@@ -2,8 +2,10 @@
 
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 
-use crate::model::{Interface, PvdId, RuleId};
+use crate::model::{Dns, Interface, PvdId, RuleId};
+use crate::server::Server;
 
 /// What a policy needs to know of the host, now.
 pub trait Host {
@@ -18,6 +20,27 @@ pub trait Host {
 
     /// Whether the host itself is configured to ask `address` for names.
     fn is_resolver(&self, address: IpAddr) -> bool;
+
+    /// What a provisioning domain's network gave for names, as far as the host knows; `None` where
+    /// it knows of no servers. Only asked where the policy names none itself.
+    fn network(&self, pvd: PvdId) -> Option<Arc<Dns>>;
+
+    /// Whether a provisioning domain's network gave a server that `is_meant`, as far as it has been
+    /// asked for with [`Host::network`]: nothing is looked up.
+    fn gave(&self, pvd: PvdId, is_meant: &dyn Fn(&Server) -> bool) -> Gave;
+}
+
+/// What a network is known to have given for names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Gave {
+    /// This server, perhaps among others.
+    It,
+    /// Others.
+    Others,
+    /// None at all.
+    None,
+    /// Nobody has asked yet, or the answer is being written.
+    Unknown,
 }
 
 /// An interface that is up and has its carrier.
@@ -50,6 +73,8 @@ pub enum Unusable {
     NoSourceOfFamily,
     /// Its zones exclude the name.
     ForeignName,
+    /// Nobody knows a DNS server of it, and names are to be looked up.
+    NoServers,
     /// The kernel did not tell.
     Unknown,
 }
@@ -221,6 +246,9 @@ impl fmt::Display for Unusable {
             Self::NoSource => "the interface does not have the policy's source address",
             Self::NoSourceOfFamily => "no source address of this family in the policy",
             Self::ForeignName => "its zones exclude the name",
+            Self::NoServers => {
+                "the host knows no DNS servers of it (name some with -d, or dns.servers in pvds.toml)"
+            }
             Self::Unknown => "state unknown",
         })
     }

@@ -4,10 +4,11 @@
 //! link-local only) in order; `down0` is down, `bare0` (7) has no address, `dead0` no carrier.
 
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 
 use mif_policy::{
-    Bound, Explicit, Flow, Host, Input, Interface, Link, Need, Pass, Policy, Protocol, PvdId,
-    Refusal, Route, RuleId, Text, Unusable, Verdict, parse,
+    Bound, Dns, Explicit, Flow, Gave, Host, Input, Interface, Link, Need, Pass, Policy, Protocol,
+    PvdId, Refusal, Route, RuleId, Server, Text, Unusable, Verdict, parse,
 };
 
 const OWNERS: [(&str, u32); 8] = [
@@ -34,6 +35,21 @@ impl Host for Lab<'_> {
     fn is_resolver(&self, address: IpAddr) -> bool {
         let resolvers = ["127.0.0.53", "127.0.0.1", "10.1.0.1", "2001:db8:1::1"];
         resolvers.iter().any(|one| one.parse() == Ok(address))
+    }
+
+    fn network(&self, _: PvdId) -> Option<Arc<Dns>> {
+        None
+    }
+
+    /// What `wan1` gave has been read, `vpn0` gave nothing, and of the others nobody knows yet.
+    fn gave(&self, pvd: PvdId, is_meant: &dyn Fn(&Server) -> bool) -> Gave {
+        let server: SocketAddr = "10.2.0.1:53".parse().unwrap();
+        match &*self.0.pvd(pvd).name {
+            "wan1" if is_meant(&server.into()) => Gave::It,
+            "wan1" => Gave::Others,
+            "vpn0" => Gave::None,
+            _ => Gave::Unknown,
+        }
     }
 
     fn link(&self, pvd: PvdId) -> Result<Link, Unusable> {
@@ -511,16 +527,11 @@ fn the_guard_of_names() {
             ("udp 127.0.0.53:53", "Local"),
         ],
     );
-    // No server is known, so the host's is the right one.
-    under(
-        "use = \"wan1\"\n",
-        &[("udp 10.1.0.1:53", by_wan1), ("udp 127.0.0.53:53", "Local")],
-    );
     under(
         &format!("{server}[[rule]]\nport = 53\nuse = \"vpn0\"\n"),
         &[
             ("udp 10.1.0.1:53", "vpn0/4 by 0"),
-            ("udp 127.0.0.53:53", "Local"),
+            ("udp 127.0.0.53:53", refused),
         ],
     );
     under(
@@ -548,11 +559,57 @@ fn the_guard_of_names() {
 }
 
 #[test]
+fn the_guard_knows_what_a_network_gave() {
+    let refused = "Resolver(RuleId(0))";
+    let by_wan1 = "wan1/3 by 0";
+    for (text, flow, expected) in [
+        // Servers that it gave count as those that are written.
+        ("use = \"wan1\"", "udp 10.1.0.1:53", refused),
+        ("use = \"wan1\"", "udp 127.0.0.53:53", refused),
+        ("use = \"wan1\"", "udp 10.2.0.1:53", by_wan1),
+        ("use = \"wan1\"", "tcp 10.2.0.1:853", by_wan1),
+        ("use = \"wan1\"", "udp 10.3.0.1:53", by_wan1),
+        (
+            "use = \"wan1\"\ndns.guard = \"strict\"",
+            "udp 10.3.0.1:53",
+            refused,
+        ),
+        (
+            "use = \"wan1\"\ndns.guard = \"strict\"",
+            "udp 10.2.0.1:53",
+            by_wan1,
+        ),
+        // It gave none, so names are refused; but those of a preference are the host's to resolve, and
+        // what is asked over the network itself is the application's choice.
+        ("use = \"vpn0\"", "udp 10.1.0.1:53", "vpn0/4 by 0"),
+        ("use = \"vpn0\"", "udp 127.0.0.53:53", refused),
+        (
+            "use = [\"vpn0\", \"system\"]",
+            "udp 10.1.0.1:53",
+            "vpn0/4 by 0",
+        ),
+        ("use = [\"vpn0\", \"system\"]", "udp 127.0.0.53:53", "Local"),
+        // Nobody has looked yet.
+        ("use = \"wan0\"", "udp 10.1.0.1:53", "wan0/2 by 0"),
+        ("use = \"wan0\"", "udp 127.0.0.53:53", "Local"),
+        // It cannot be used now.
+        ("use = \"down0\"", "udp 127.0.0.53:53", refused),
+        ("use = \"down0\"", "udp 10.1.0.1:53", "Down by 0"),
+    ] {
+        assert_eq!(
+            decide(&policy(text), flow),
+            expected,
+            "{flow} under\n{text}"
+        );
+    }
+}
+
+#[test]
 fn servers_for_general_names() {
     let names = |text: &str| {
         let policy = policy(text);
         let names = policy.names(policy.last_rule(), &Lab(&policy));
-        format!("{:?} {:?}", names.servers, names.search)
+        format!("{:?} {:?}", names.servers(), names.search())
     };
     let pvds = "[pvd.down]\ninterface = \"down0\"\n[pvd.down.dns]\nservers = \"10.9.0.1\"\n\
                 [pvd.work]\ninterface = \"wan1\"\n[pvd.work.dns]\nservers = \"10.2.0.1\"\nsearch = \"w.test\"\n";

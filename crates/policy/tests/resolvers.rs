@@ -1,13 +1,15 @@
 //! Who is asked for which name, by tables: a policy, a name, the domains in order and what is at
 //! their end; and where flows go to addresses that were looked up.
 //!
-//! Every interface of these tests is up, but those whose names begin with `down`.
+//! Every interface of these tests is up, but those whose names begin with `down`, and every network
+//! gave the server 10.1.0.53, but `deaf0`.
 
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 
 use mif_policy::{
-    Flow, Host, Input, Interface, Link, Origin, Pass, Policy, Protocol, PvdId, Refusal, Resolver,
-    Server, Text, Unusable, Verdict, Why, parse,
+    Dns, Flow, Gave, Host, Input, Interface, Link, Origin, Pass, Policy, Protocol, PvdId, Refusal,
+    Resolver, Server, Text, Unusable, Verdict, Why, parse,
 };
 
 struct Lab<'p>(&'p Policy);
@@ -19,6 +21,20 @@ impl Host for Lab<'_> {
 
     fn is_resolver(&self, _: IpAddr) -> bool {
         false
+    }
+
+    fn network(&self, pvd: PvdId) -> Option<Arc<Dns>> {
+        let server: SocketAddr = "10.1.0.53:53".parse().unwrap();
+        (&*self.0.pvd(pvd).name != "deaf0").then(|| {
+            Arc::new(Dns {
+                servers: vec![server.into()],
+                ..Dns::default()
+            })
+        })
+    }
+
+    fn gave(&self, _: PvdId, _: &dyn Fn(&Server) -> bool) -> Gave {
+        Gave::Unknown
     }
 
     fn link(&self, pvd: PvdId) -> Result<Link, Unusable> {
@@ -49,7 +65,7 @@ fn policy(text: &str) -> Policy {
 /// `work (corp.example), lte, then system`.
 fn asked(policy: &Policy, name: &str) -> String {
     let found = policy.resolvers(name, &Lab(policy));
-    let word = |resolver: &Resolver<'_>| match resolver.why {
+    let word = |resolver: &Resolver<'_>| match &resolver.why {
         Why::Name => format!("{} by name", resolver.route.name),
         Why::Zone(zone) => format!("{} ({zone})", resolver.route.name),
         Why::List => resolver.route.name.to_owned(),
@@ -192,14 +208,14 @@ fn zones_open_nothing_that_the_policy_closes() {
         &format!("use = 'none'\n[[rule]]\nto = '10.0.0.0/8'\nuse = 'work'\n{WORK}"),
         &[("git.corp.example", "then none")],
     );
-    // A network that only listens, and one without servers of its own, claim nothing.
+    // A network that only listens, and one that nobody knows servers of, claim nothing.
     check(
         &format!("use = 'lte'\nlisten = 'work'\n{WORK}"),
         &[("git.corp.example", "lte, then Unknown")],
     );
     check(
-        "use = 'lte'\n[[rule]]\nport = 22\nuse = 'work'\n\
-         [pvd.work]\ninterface = 'tun0'\ndns = { zones = 'corp.example' }",
+        "use = 'lte'\n[[rule]]\nport = 22\nuse = 'deaf0'\n\
+         [pvd.deaf0]\ninterface = 'tun0'\ndns = { zones = 'corp.example' }",
         &[("git.corp.example", "lte, then Unknown")],
     );
     // A rule without conditions stands for `use`.

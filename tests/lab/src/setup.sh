@@ -151,6 +151,8 @@ table inet lab {
         iifname != "host" accept
         icmpv6 type { 130-137, 143 } accept
         meta l4proto igmp accept
+        # Nor what it asks a DHCP server, without an address yet.
+        udp sport 68 udp dport 67 accept
         # Linux itself may send the last acknowledgement of a closed IPv6 connection by the default
         # route, whatever device its socket had. A flow shows with its SYN and its data.
         ip6 saddr != { 2001:db8:$number::/64, fe80::/64 } tcp flags == ack drop

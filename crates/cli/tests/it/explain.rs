@@ -159,7 +159,8 @@ program: SH
   skipped    `gone0`: no such interface
   warning    no route to 10.9.9.9 on vpn0: the kernel would look for it on the link itself and \
         send it to nobody; add one (ip route add default via ROUTER dev vpn0 metric 2000)
-  DNS        libc's resolver, for no server is known for `vpn0`
+  DNS        none: the host knows no DNS servers of it (name some with -d, or \
+        dns.servers in pvds.toml)
 policy of sh: app.toml
 program: SH
 
@@ -206,17 +207,20 @@ fn names_are_explained_by_look_up_and_flow() {
 
 a.corp.test, port 443, tcp
   rule       app.toml:2 (use gone0, vpn0, wan1)
-  verdict    by `vpn0`
-  interface  vpn0 (index N)
+  verdict    refused (EAI_AGAIN), nothing is sent: no network of the rule is usable now
   skipped    `gone0`: no such interface
-  DNS        libc's resolver, for no server is known for `vpn0`
+  skipped    `vpn0`: the host knows no DNS servers of it (name some with -d, or \
+        dns.servers in pvds.toml)
+  skipped    `wan1`: the host knows no DNS servers of it (name some with -d, or \
+        dns.servers in pvds.toml)
   flows      to the addresses found go by the same rule
 
 who.test, port 22, tcp
   rule       app.toml:1 (use wan1, system)
-  verdict    by `wan1`
-  interface  wan1 (index N)
-  DNS        libc's resolver, for no server is known for `wan1`
+  verdict    as without mif (`system`)
+  skipped    `wan1`: the host knows no DNS servers of it (name some with -d, or \
+        dns.servers in pvds.toml)
+  DNS        libc's resolver
   flows      to the addresses found go by the same rule, unless an address lies in a prefix of \
         app.toml:2, app.toml:5
 
@@ -254,7 +258,8 @@ policy of default: the options
   interface  vpn0 (index N)
   warning    no route to 198.51.100.66 on vpn0: the kernel would look for it on the link itself \
         and send it to nobody; add one (ip route add default via ROUTER dev vpn0 metric 2000)
-  DNS        libc's resolver, for no server is known for `vpn0`
+  DNS        none: the host knows no DNS servers of it (name some with -d, or \
+        dns.servers in pvds.toml)
 policy of default: the options
 
 who.test, port 443, tcp

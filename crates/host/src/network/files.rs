@@ -1,11 +1,12 @@
 //! Files that are read only if they can be believed. By raw system calls: libmif.so shows
 //! applications another `/etc/resolv.conf`, and an application's errno stays as it is.
 
-use std::os::fd::OwnedFd;
+use std::mem::MaybeUninit;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-use rustix::fs::{FileType, Mode, OFlags, Stat};
+use mif_socket::Descriptor;
+use rustix::fs::{FileType, Mode, OFlags, RawDir, Stat};
 use rustix::io::Errno;
 
 use super::Trouble;
@@ -28,7 +29,6 @@ pub(super) struct Files<'r> {
 
 /// A path as it was when it was looked at.
 #[derive(Debug)]
-#[cfg_attr(not(test), allow(dead_code))]
 pub(crate) struct Seen {
     path: PathBuf,
     /// `None`: there was nothing, or nothing that may be read.
@@ -90,14 +90,14 @@ impl<'r> Files<'r> {
         let Some(folder) = self.open(&path) else {
             return Vec::new();
         };
-        let Ok(entries) = rustix::fs::Dir::read_from(&folder) else {
-            return Vec::new();
-        };
-        let names = entries.take(MAX_ENTRIES).filter_map(|entry| {
-            let entry = entry.ok()?;
-            entry.file_name().to_str().ok().map(str::to_owned)
-        });
-        let mut names: Vec<String> = names.collect();
+        let mut block = [MaybeUninit::uninit(); 4096];
+        let mut entries = RawDir::new(folder, &mut block);
+        let mut names = Vec::new();
+        while let Some(Ok(entry)) = entries.next()
+            && names.len() < MAX_ENTRIES
+        {
+            names.extend(entry.file_name().to_str().ok().map(str::to_owned));
+        }
         names.sort();
         names
     }
@@ -114,7 +114,7 @@ impl<'r> Files<'r> {
     fn owner(&self, folder: &str) -> Option<u32> {
         let folder = self.root.join(folder);
         let parent = rustix::fs::stat(folder.parent()?).ok()?;
-        if !is_roots_or_ours(&parent) || parent.st_mode & WRITABLE != 0 {
+        if !is_believed(parent.st_uid, None) || parent.st_mode & WRITABLE != 0 {
             return None;
         }
         let folder = rustix::fs::lstat(&folder).ok()?;
@@ -122,7 +122,7 @@ impl<'r> Files<'r> {
         (is_folder && folder.st_mode & WRITABLE == 0).then_some(folder.st_uid)
     }
 
-    fn open(&mut self, path: &Path) -> Option<OwnedFd> {
+    fn open(&mut self, path: &Path) -> Option<Descriptor> {
         let opened = open(path);
         let state = opened.as_ref().ok().and_then(|file| {
             let stat = rustix::fs::fstat(file).ok()?;
@@ -143,7 +143,6 @@ impl<'r> Files<'r> {
     }
 }
 
-#[cfg_attr(not(test), allow(dead_code))]
 impl Seen {
     pub(super) fn is_unchanged(&self) -> bool {
         let now = rustix::fs::stat(&self.path).ok();
@@ -176,20 +175,21 @@ impl State {
     }
 }
 
-fn open(path: &Path) -> Result<OwnedFd, Errno> {
+fn open(path: &Path) -> Result<Descriptor, Errno> {
     // Not to wait, and not to end in a terminal, if somebody put something else there.
     let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOCTTY;
-    rustix::io::retry_on_intr(|| rustix::fs::open(path, flags, Mode::empty()))
+    let open = || rustix::fs::open(path, flags, Mode::empty());
+    rustix::io::retry_on_intr(open).map(Descriptor::from)
 }
 
 /// # Errors
 /// Why the file does not count.
-fn read(file: &OwnedFd, owner: Option<u32>) -> Result<String, String> {
+fn read(file: &Descriptor, owner: Option<u32>) -> Result<String, String> {
     let stat = rustix::fs::fstat(file).map_err(|why| format!("cannot be read: {why}"))?;
     if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile {
         return Err("is not a regular file".to_owned());
     }
-    if !is_roots_or_ours(&stat) && Some(stat.st_uid) != owner {
+    if !is_believed(stat.st_uid, owner) {
         let uid = stat.st_uid;
         return Err(format!(
             "not believed: its owner (uid {uid}) is neither root nor the user"
@@ -204,11 +204,12 @@ fn read(file: &OwnedFd, owner: Option<u32>) -> Result<String, String> {
     text_of(file)
 }
 
-fn is_roots_or_ours(stat: &Stat) -> bool {
-    stat.st_uid == 0 || stat.st_uid == rustix::process::geteuid().as_raw()
+/// Whether what an account wrote counts: root, the user, or the agent's own.
+pub(super) fn is_believed(account: u32, agent: Option<u32>) -> bool {
+    account == 0 || account == rustix::process::geteuid().as_raw() || Some(account) == agent
 }
 
-fn text_of(file: &OwnedFd) -> Result<String, String> {
+fn text_of(file: &Descriptor) -> Result<String, String> {
     let mut bytes = Vec::new();
     let mut block = [0; 4096];
     loop {

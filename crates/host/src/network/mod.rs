@@ -119,7 +119,6 @@ pub(crate) struct Link<'a> {
 }
 
 /// A [`Network`], and how long it holds.
-#[cfg_attr(not(test), allow(dead_code))]
 pub(crate) struct Reading {
     pub(crate) network: Network,
     seen: Vec<files::Seen>,
@@ -134,7 +133,6 @@ struct Found {
     until: Option<SystemTime>,
 }
 
-#[cfg_attr(not(test), allow(dead_code))]
 impl Reading {
     /// Reads what holds at `now`.
     pub(crate) fn at(link: &Link<'_>, root: &Path, now: SystemTime) -> Self {
