@@ -5,6 +5,7 @@ use mif_lab::{Lab, eventually};
 
 const WHO: &str = "203.0.113.10";
 const WHO6: &str = "2001:db8:ff::10";
+const WAN1: &str = "10.2.0.2";
 const REFUSED: &str = "ENETUNREACH";
 
 /// What the probe `connect` says of port 7001 of an IPv4 and an IPv6 destination, and of the IPv4
@@ -154,6 +155,18 @@ fn a_list_falls_through_to_its_end() {
     lab.link_down("vpn0");
     assert_eq!(connect(&lab, &["-i", "wan1", "-i", "vpn0"]), [REFUSED; 3]);
     assert_eq!([lab.packets("ra"), lab.packets("rb")], [0, rb]);
+}
+
+#[test]
+fn a_network_whose_address_is_deprecated_is_passed_over_for_its_family() {
+    let lab = Lab::new();
+    let life = "preferred_lft 0 valid_lft 1000";
+    lab.host_ip(&format!("address change 2001:db8:2::2/64 dev wan1 {life}"));
+    assert_eq!(connect(&lab, &["-i", "wan1"]), [WAN1, REFUSED, WAN1]);
+    let list = ["-i", "wan1", "-i", "wan0"];
+    assert_eq!(connect(&lab, &list), [WAN1, "2001:db8:1::2", WAN1]);
+    lab.host_ip(&format!("address change 10.2.0.2/24 dev wan1 {life}"));
+    assert_eq!(connect(&lab, &["-i", "wan1"]), [REFUSED; 3]);
 }
 
 #[test]

@@ -204,7 +204,7 @@ impl Entry {
 /// tells sets apart.
 fn mixed(address: Address) -> u64 {
     let (high, low) = words(address.ip);
-    let last = u64::from(address.index) << 1 | u64::from(address.usable);
+    let last = u64::from(address.index) << 1 | u64::from(address.preferred);
     [high, low, last].into_iter().fold(0, |sum: u64, word| {
         let mut word = (sum ^ word).wrapping_add(0x9e37_79b9_7f4a_7c15);
         word = (word ^ word >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -266,7 +266,7 @@ mod tests {
         let address = Address {
             ip: "192.0.2.1".parse().unwrap(),
             index: 2,
-            usable: true,
+            preferred: true,
         };
         let others = [
             Address {
@@ -278,7 +278,7 @@ mod tests {
                 ..address
             },
             Address {
-                usable: false,
+                preferred: false,
                 ..address
             },
         ];

@@ -232,7 +232,7 @@ impl Host {
             v6_link_local: false,
         };
         let mut note = |address: netlink::Address| {
-            if address.index != device.index || !address.usable {
+            if address.index != device.index || !address.preferred {
                 return;
             }
             match address.ip {

@@ -54,8 +54,9 @@ pub(crate) struct Device {
 pub(crate) struct Address {
     pub(crate) ip: IpAddr,
     pub(crate) index: u32,
-    /// False while duplicate address detection runs, or after it failed.
-    pub(crate) usable: bool,
+    /// New flows may have it: it is not deprecated, and duplicate address detection neither runs nor
+    /// has failed.
+    pub(crate) preferred: bool,
 }
 
 impl Netlink {
@@ -209,6 +210,7 @@ fn address(body: &[u8]) -> Option<Address> {
     /// `IFA_F_TENTATIVE | IFA_F_DADFAILED`.
     const NOT_YET: u8 = 0x48;
     const OPTIMISTIC: u8 = 0x04;
+    const DEPRECATED: u8 = 0x20;
     let (family, flags, index) = (*body.first()?, *body.get(2)?, u32_at(body, 4)?);
     let (mut ip, mut rest) = (None, body.get(8..)?);
     while let (Some(length), Some(kind)) = (u16_at(rest, 0), u16_at(rest, 2)) {
@@ -224,11 +226,11 @@ fn address(body: &[u8]) -> Option<Address> {
         }
         rest = rest.get(length.next_multiple_of(4)..).unwrap_or(&[]);
     }
-    let usable = flags & NOT_YET == 0 || flags & OPTIMISTIC != 0;
+    let settled = flags & NOT_YET == 0 || flags & OPTIMISTIC != 0;
     Some(Address {
         ip: ip?,
         index,
-        usable,
+        preferred: settled && flags & DEPRECATED == 0,
     })
 }
 
@@ -274,7 +276,7 @@ mod tests {
         let wanted = Address {
             ip: Ipv4Addr::LOCALHOST.into(),
             index: lo.index,
-            usable: true,
+            preferred: true,
         };
         assert!(own.contains(&wanted), "{own:?}");
     }
@@ -286,6 +288,25 @@ mod tests {
             netlink.device(&"nosuch0".parse().unwrap()),
             Err(Errno::NODEV)
         );
+    }
+
+    #[test]
+    fn an_address_is_preferred_by_its_flags() {
+        // IFA_F_ PERMANENT, TENTATIVE, OPTIMISTIC, DADFAILED, DEPRECATED.
+        for (flags, preferred) in [
+            (0x80, true),
+            (0xc0, false),
+            (0xc4, true),
+            (0x88, false),
+            (0x20, false),
+            (0x44 | 0x20, false),
+        ] {
+            let mut body = vec![AF_INET, 24, flags, 0, 3, 0, 0, 0];
+            body.extend([8, 0, 2, 0, 10, 2, 0, 2]);
+            let address = address(&body).unwrap();
+            assert_eq!(address.ip, Ipv4Addr::new(10, 2, 0, 2));
+            assert_eq!(address.preferred, preferred, "{flags:x}");
+        }
     }
 
     #[test]
