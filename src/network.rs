@@ -5,9 +5,9 @@ use std::ffi::c_int;
 use std::fmt;
 use std::net::IpAddr;
 
-use mif_policy::{Need, Pass, Refusal, Resolvers, Unusable, Verdict, Why};
+use mif_policy::{Refusal, Resolvers, Unusable, Verdict, Why};
 use mif_resolve::order::Selection;
-use mif_resolve::{Ask, Failure, Patience, Plan, Way, Ways};
+use mif_resolve::{Failure, Plan, Way, Ways};
 
 use crate::init::Active;
 use crate::log::Log;
@@ -56,25 +56,12 @@ pub(crate) fn plan<'a>(
     resolvers: &'a Resolvers<'_>,
     way: &'a Ways<'a>,
 ) -> Plan<'a> {
-    Plan {
-        servers: resolvers.servers(),
-        secure: active,
-        search: resolvers.search(),
-        zones: resolvers.zones(),
-        way,
-        families: active.policy.families,
-        ask: Ask::Both,
-        selection: selection(resolvers),
-        patience: Patience::default(),
-    }
+    Plan::of(resolvers, active.policy.families, way, active)
 }
 
 /// What the policy says about the order of addresses.
 pub(crate) fn selection<'p>(resolvers: &Resolvers<'p>) -> Selection<'p> {
-    Selection {
-        table: resolvers.table(),
-        prefer: resolvers.prefer(),
-    }
+    Selection::of(resolvers)
 }
 
 /// A name in a line of the log, with the zone that it was chosen by.
@@ -92,15 +79,7 @@ impl fmt::Display for Looked<'_> {
 
 /// How an address is reached within the network that was chosen for a look-up.
 pub(crate) fn way<'p>(active: &'p Active, verdict: &Verdict<'p>, ip: IpAddr) -> Way<'p> {
-    let (policy, host) = (&active.policy, &active.view());
-    match verdict {
-        Verdict::Pass(Pass::System(_)) => Way::Host,
-        _ if mif_policy::Host::owner(host, ip).is_some() => Way::Host,
-        Verdict::Route(route) => policy
-            .route(route.pvd, route.rule, Need::of(ip), host)
-            .map_or(Way::Closed, Way::Route),
-        _ => Way::Closed,
-    }
+    Way::within(verdict, ip, &active.policy, &active.view())
 }
 
 /// The `h_errno` of a failure.

@@ -30,11 +30,12 @@ mod secure;
 mod socket;
 mod wire;
 
+use std::fmt;
 use std::net::IpAddr;
 use std::time::Duration;
 
 use hickory_proto::rr::Name;
-use mif_policy::{Families, Route, Server, Zone};
+use mif_policy::{Families, Host, Need, Pass, Policy, Resolvers, Route, Server, Verdict, Zone};
 
 use crate::exchange::{Exchange, Trouble};
 use crate::order::Selection;
@@ -79,6 +80,29 @@ pub struct Plan<'a> {
     pub patience: Patience,
 }
 
+impl<'a> Plan<'a> {
+    /// How questions are put to the servers that a policy chose for a name.
+    #[must_use]
+    pub fn of(
+        resolvers: &Resolvers<'a>,
+        families: Families,
+        way: &'a Ways<'a>,
+        secure: &'a dyn Secure,
+    ) -> Self {
+        Self {
+            servers: resolvers.servers(),
+            secure,
+            search: resolvers.search(),
+            zones: resolvers.zones(),
+            way,
+            families,
+            ask: Ask::Both,
+            selection: Selection::of(resolvers),
+            patience: Patience::default(),
+        }
+    }
+}
+
 /// How an address is reached.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Way<'a> {
@@ -88,6 +112,21 @@ pub enum Way<'a> {
     Route(Route<'a>),
     /// Not at all.
     Closed,
+}
+
+impl<'p> Way<'p> {
+    /// How an address is reached within the network that was chosen for a look-up.
+    #[must_use]
+    pub fn within(verdict: &Verdict<'p>, ip: IpAddr, policy: &'p Policy, host: &impl Host) -> Self {
+        match verdict {
+            Verdict::Pass(Pass::System(_)) => Self::Host,
+            _ if host.owner(ip).is_some() => Self::Host,
+            Verdict::Route(route) => policy
+                .route(route.pvd, route.rule, Need::of(ip), host)
+                .map_or(Self::Closed, Self::Route),
+            _ => Self::Closed,
+        }
+    }
 }
 
 /// Tells how each address is reached.
@@ -147,6 +186,17 @@ pub enum Failure {
     /// It will not get better: no server to ask, no family left to ask for, or answers that make
     /// no sense (`EAI_FAIL`, `NO_RECOVERY`).
     Fail,
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::NoName => "no such name",
+            Self::NoData => "the name has no address of these families",
+            Self::Again => "no server answered",
+            Self::Fail => "there is nobody to ask, or the answer makes no sense",
+        })
+    }
 }
 
 /// Aliases are asked for anew this often before the name is given up.

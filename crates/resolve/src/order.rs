@@ -6,8 +6,8 @@
 use std::cmp::Reverse;
 use std::net::{IpAddr, Ipv6Addr};
 
-use mif_policy::Prefer;
 pub use mif_policy::Row;
+use mif_policy::{Prefer, Resolvers};
 
 /// A destination with what is known of the way to it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -82,7 +82,16 @@ pub struct Selection<'a> {
     pub prefer: Option<Prefer>,
 }
 
-impl Selection<'_> {
+impl<'a> Selection<'a> {
+    /// What a policy says of the addresses that the servers it chose return.
+    #[must_use]
+    pub fn of(resolvers: &Resolvers<'a>) -> Self {
+        Self {
+            table: resolvers.table(),
+            prefer: resolvers.prefer(),
+        }
+    }
+
     /// Best first, as [`sort`] but for what the policy says.
     pub fn sort(&self, candidates: &mut [Candidate]) {
         if self.table.is_empty() {
