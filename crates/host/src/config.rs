@@ -98,8 +98,10 @@ impl Environment {
         }
     }
 
-    /// The folders to search, the one that wins first.
-    fn folders(&self) -> Vec<PathBuf> {
+    /// The folders to search, the one that wins first: the user's, if there is one, and the
+    /// host's, which is always the last.
+    #[must_use]
+    pub fn folders(&self) -> Vec<PathBuf> {
         let home = || self.home.as_ref().map(|home| home.join(".config"));
         let user = self
             .config_home

@@ -7,6 +7,7 @@
 //! libmif.so, which has none of this.
 
 mod kernel;
+mod labels;
 mod netlink;
 mod way;
 
@@ -19,6 +20,7 @@ use mif_policy::Prefix;
 
 use crate::network::{self, Network};
 
+pub use labels::{Labels, labels};
 pub use way::{Query, Way, way};
 
 /// What this network namespace has.
