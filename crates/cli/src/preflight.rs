@@ -12,8 +12,9 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::StatVfsMountFlags;
 
+use crate::arguments::Output;
 use crate::elf::{Elf, Target};
-use crate::{Failure, check, policy, program, say};
+use crate::{Failure, check, output, policy, program};
 
 /// What the library opens for DNS servers that want TLS.
 const COMPANION: &str = "libmif_tls.so";
@@ -26,7 +27,7 @@ const COMPANION: &str = "libmif_tls.so";
 pub(crate) fn run(library: &Path, command: &[OsString]) -> Result<(), Failure> {
     let (file, _) = examine(library, command)?;
     if let Some(file) = file.map(|file| absolute(&file)).transpose()? {
-        say(&[file.as_os_str().as_bytes(), b"\n"].concat());
+        output::bytes(&[file.as_os_str().as_bytes(), b"\n"].concat());
     }
     Ok(())
 }
@@ -38,11 +39,11 @@ pub(crate) fn run(library: &Path, command: &[OsString]) -> Result<(), Failure> {
 /// As [`run`].
 pub(crate) fn check(library: &Path, command: &[OsString]) -> Result<(), Failure> {
     if command.is_empty() {
-        return check::run(&[]);
+        return check::run(&[], Output { json: false });
     }
     let (file, program) = examine(library, command)?;
-    check::ok(file.as_deref());
-    say(format!("{}: ok\n", program.path.display()).as_bytes());
+    check::ok(&check::name(file.as_deref()));
+    check::ok(&program.path.display().to_string());
     Ok(())
 }
 

@@ -84,7 +84,7 @@ impl<'a> Plan<'a> {
     /// How questions are put to the servers that a policy chose for a name.
     #[must_use]
     pub fn of(
-        resolvers: &Resolvers<'a>,
+        resolvers: &'a Resolvers<'a>,
         families: Families,
         way: &'a Ways<'a>,
         secure: &'a dyn Secure,

@@ -91,7 +91,7 @@ fn options_are_explained_with_the_next_hop() {
   verdict    by `wan1`
   interface  wan1 (index N)
   skipped    `gone0`: no such interface
-  source     10.2.0.2 (the kernel's choice)
+  source     10.2.0.2 (the kernel's choice: the first of wan1 in the next hop's prefix)
   next hop   10.2.0.1 (route 198.51.100.0/24 of table main)
   DNS        10.2.0.1
 
@@ -100,24 +100,24 @@ fn options_are_explained_with_the_next_hop() {
   verdict    by `wan1`
   interface  wan1 (index N)
   skipped    `gone0`: no such interface
+  DNS        10.2.0.1
   warning    no route to 203.0.113.7 on wan1: the kernel would look for it on the link itself and \
         send it to nobody; add one (ip route add default via ROUTER dev wan1 metric 2000)
-  DNS        10.2.0.1
 
 2001:db8:9::1, port 80, tcp
   rule       -i (use gone0, wan1)
   verdict    by `wan1`
   interface  wan1 (index N)
   skipped    `gone0`: no such interface
-  warning    no route to 2001:db8:9::1 on wan1: the call fails with ENETUNREACH
   DNS        10.2.0.1
+  warning    no route to 2001:db8:9::1 on wan1: the call fails with ENETUNREACH
 
 10.2.0.9, port 443, tcp
   rule       -i (use gone0, wan1)
   verdict    by `wan1`
   interface  wan1 (index N)
   skipped    `gone0`: no such interface
-  source     10.2.0.2 (the kernel's choice)
+  source     10.2.0.2 (the kernel's choice: the first of wan1 in the next hop's prefix)
   next hop   the destination itself (route 10.2.0.0/24 of table main)
   DNS        10.2.0.1
 
@@ -157,19 +157,18 @@ program: SH
   verdict    by `vpn0`
   interface  vpn0 (index N)
   skipped    `gone0`: no such interface
+  DNS        libc's resolver, for no server is known for `vpn0`
   warning    no route to 10.9.9.9 on vpn0: the kernel would look for it on the link itself and \
         send it to nobody; add one (ip route add default via ROUTER dev vpn0 metric 2000)
-  DNS        none: the host knows no DNS servers of it (name some with -d, or \
-        dns.servers in pvds.toml)
 policy of sh: app.toml
 program: SH
 
 203.0.113.7, port 443, tcp
   rule       app.toml:1 (use wan1, system)
-  verdict    as without mif (`system`)
-  skipped    `wan1`: interface is down
+  verdict    as without mif: the rule says `system`
   interface  wan0 (index N)
-  source     10.1.0.2 (the kernel's choice)
+  skipped    `wan1`: interface is down
+  source     10.1.0.2 (the kernel's choice: the first of wan0 in the next hop's prefix)
   next hop   10.1.0.1 (route default of table main)
   unless     a look-up of a name in app.toml:2 gave this address
 policy of sh: app.toml
@@ -234,7 +233,7 @@ git.work.test, port 443, tcp
         lies in a prefix of app.toml:2
 
 localhost, port 443, tcp
-  look-up    by libc, as without mif: this name means loopback (RFC 6761)
+  verdict    as without mif: this name means loopback (RFC 6761)
 policy of default: the options
 
 who.test, port 443, tcp
@@ -242,9 +241,9 @@ who.test, port 443, tcp
   verdict    by `wan1`
   interface  wan1 (index N)
   DNS        10.2.0.1, 192.0.2.53
+  flows      to the addresses found go by the same rule
   warning    no route to 192.0.2.53 on wan1: the kernel would look for it on the link itself and \
         send it to nobody; add one (ip route add default via ROUTER dev wan1 metric 2000)
-  flows      to the addresses found go by the same rule
 policy of default: the options
 
 2001:db8:9::1, port 443, tcp
@@ -256,10 +255,9 @@ policy of default: the options
   rule       -i (use vpn0)
   verdict    by `vpn0`
   interface  vpn0 (index N)
+  DNS        libc's resolver, for no server is known for `vpn0`
   warning    no route to 198.51.100.66 on vpn0: the kernel would look for it on the link itself \
         and send it to nobody; add one (ip route add default via ROUTER dev vpn0 metric 2000)
-  DNS        none: the host knows no DNS servers of it (name some with -d, or \
-        dns.servers in pvds.toml)
 policy of default: the options
 
 who.test, port 443, tcp

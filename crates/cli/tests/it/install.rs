@@ -33,6 +33,12 @@ fn what_is_installed_runs() {
         "installed PREFIX/root/opt/mif/bin/mif",
         "installed PREFIX/root/opt/mif/lib/mif/libmif.so",
         "installed PREFIX/root/opt/mif/lib/mif/libmif_tls.so",
+        "installed PREFIX/root/opt/mif/share/man/man1/mif.1",
+        "installed PREFIX/root/opt/mif/share/man/man1/mif-explain.1",
+        "installed PREFIX/root/opt/mif/share/man/man1/mif-run.1",
+        "installed PREFIX/root/opt/mif/share/bash-completion/completions/mif-run",
+        "installed PREFIX/root/opt/mif/share/zsh/site-functions/_mif",
+        "installed PREFIX/root/opt/mif/share/fish/vendor_completions.d/mif.fish",
         "Note: /opt/mif/bin is not in PATH.",
     ] {
         assert!(
@@ -51,6 +57,26 @@ fn what_is_installed_runs() {
         ran,
         Ran::new(0, "PREFIX/root/opt/mif/lib/mif/libmif.so\n", "")
     );
+
+    let share = prefix.at("root/opt/mif/share");
+    let page = fs::read_to_string(share.join("man/man1/mif-run.1")).unwrap();
+    assert!(
+        page.starts_with(".ie") && page.contains("ENETUNREACH"),
+        "{page}"
+    );
+    assert!(!share.join("man/man1/mif-preflight.1").exists());
+    // Completions that a shell does not understand would greet every user with an error.
+    for name in ["mif", "mif-run"] {
+        let file = share.join("bash-completion/completions").join(name);
+        let complete = format!(
+            ". {}; function=$(complete -p {name} | sed 's/.*-F \\([^ ]*\\).*/\\1/')
+            COMP_WORDS=({name} --) COMP_CWORD=1; $function {name} -- {name}; echo ${{COMPREPLY[*]}}",
+            file.display()
+        );
+        let ran = prefix.ran(prefix.command("bash").args(["-c", &complete]));
+        assert_eq!((ran.status, &*ran.stderr), (Some(0), ""));
+        assert!(ran.stdout.contains("--version"), "{}", ran.stdout);
+    }
 
     for (arguments, message) in [
         (

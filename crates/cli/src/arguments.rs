@@ -1,0 +1,103 @@
+//! What can be typed: the tool's command line, from which help, man pages and completions come too.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+/// Shows the networks of this host, and checks and explains which of them each program uses.
+///
+/// mif gives each unmodified program its own network: interface, source address and DNS servers.
+/// `mif-run` starts programs so. This tool answers questions about it, and changes nothing but the
+/// file that `mif init` writes.
+#[derive(Debug, Parser)]
+#[command(
+    name = "mif",
+    version,
+    arg_required_else_help = true,
+    after_help = "`mif pvd list` is the place to begin: it shows which networks there are.",
+    after_long_help = AFTER
+)]
+pub(crate) struct Arguments {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+const AFTER: &str = "\
+Begin with `mif pvd list`, which shows the networks that there are, and try one of them:
+`mif-run -i NAME curl https://example.org`. `mif init` writes names for them that policies can use.
+
+Policies are read from $XDG_CONFIG_HOME/mif (~/.config/mif) and /etc/mif. The variables MIF_POLICY,
+MIF_APP, MIF_INTERFACE, MIF_SOURCE and MIF_DNS count as they do for mif-run. Colours are for
+terminals only, and not if NO_COLOR is set.
+
+Exit status: 0; 1 the host does not tell what is needed; 2 bad usage; 78 faulty or missing policy.";
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Check policy files: says ok, or tells all faults with exit status 78.
+    Check {
+        /// Policy files; without any, those that would be used: the ones that the environment
+        /// names, else pvds.toml and apps/*.toml of the user's folder and of /etc/mif.
+        #[arg(value_name = "FILE")]
+        files: Vec<PathBuf>,
+        #[command(flatten)]
+        output: Output,
+    },
+    /// Tell how a program would reach destinations, and why. Nothing is sent.
+    ///
+    /// For each destination: the rule that decides and where it is written, the network, the
+    /// interface, the source address and why it is this one, the next hop, the DNS servers, and
+    /// warnings where packets would lead nowhere.
+    Explain(Explain),
+    /// What mif-run asks before it starts a program.
+    #[command(hide = true)]
+    Preflight {
+        /// Say ok, and nothing for mif-run to read.
+        #[arg(long)]
+        check: bool,
+        /// The library that is to get into the program.
+        #[arg(long)]
+        library: PathBuf,
+        /// The program and its arguments.
+        #[arg(last = true)]
+        command: Vec<OsString>,
+    },
+    /// Write man pages and shell completions below a folder, laid out as in /usr/share.
+    #[command(hide = true)]
+    Pages {
+        /// The folder.
+        #[arg(value_name = "FOLDER")]
+        folder: PathBuf,
+    },
+}
+
+/// `mif explain`.
+#[derive(Debug, Args)]
+pub(crate) struct Explain {
+    /// Explain UDP instead of TCP.
+    #[arg(long)]
+    pub(crate) udp: bool,
+    /// Really ask for the addresses of names, as the program would.
+    #[arg(long)]
+    pub(crate) resolve: bool,
+    #[command(flatten)]
+    pub(crate) output: Output,
+    /// The library that is to get into the program.
+    #[arg(long, hide = true)]
+    pub(crate) library: Option<PathBuf>,
+    /// The program, as it would be typed.
+    #[arg(value_name = "PROGRAM")]
+    pub(crate) program: OsString,
+    /// ADDRESS, ADDRESS:PORT, [ADDRESS]:PORT, NAME or NAME:PORT; the port is 443 if not given.
+    #[arg(value_name = "DEST", required = true)]
+    pub(crate) destinations: Vec<String>,
+}
+
+/// How a listing is printed.
+#[derive(Clone, Copy, Debug, Args)]
+pub(crate) struct Output {
+    /// Print JSON for other programs; docs/mif.md describes the fields.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
