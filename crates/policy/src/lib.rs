@@ -20,7 +20,7 @@ mod verdict;
 
 pub use addrsel::{AddressSelection, Prefer, Row};
 pub use fault::{Fault, Faults};
-pub use file::{Input, Options, Text, keys, parse};
+pub use file::{Input, Options, Text, domains, keys, parse};
 pub use known::Known;
 pub use model::{
     Choice, Dns, Explicit, Families, Guard, Interface, Place, Policy, Pvd, PvdId, Rule, RuleId, Use,

@@ -86,6 +86,18 @@ pub(super) fn lower(
     }
 }
 
+/// The domain as it is written; `None` for one with a fault.
+pub(super) fn meant(written: &written::Pvd) -> Option<Pvd> {
+    Some(Pvd {
+        name: written.name.clone(),
+        interface: Interface::Named(written.interface?),
+        sources: written.sources.clone(),
+        mark: written.mark,
+        dns: written.dns.clone(),
+        addrsel: written.addrsel.clone(),
+    })
+}
+
 impl Lowering<'_, '_> {
     fn rule(&mut self, rule: &written::Rule) -> Rule {
         let networks = rule
@@ -179,14 +191,7 @@ impl Lowering<'_, '_> {
     fn pvd(&mut self, name: &Placed<String>, sources: Option<&[IpAddr]>) -> Option<PvdId> {
         let written = self.names.pvds.iter().find(|pvd| *pvd.name == *name.value);
         let mut pvd = match written {
-            Some(written) => Pvd {
-                name: written.name.clone(),
-                interface: Interface::Named(written.interface?),
-                sources: written.sources.clone(),
-                mark: written.mark,
-                dns: written.dns.clone(),
-                addrsel: written.addrsel.clone(),
-            },
+            Some(written) => meant(written)?,
             None => self.implicit(name)?,
         };
         if let Some(sources @ [_, ..]) = sources {

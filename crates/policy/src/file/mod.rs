@@ -18,7 +18,7 @@ pub use written::keys;
 use toml::de::DeTable;
 
 use crate::fault::{Faults, Wrong};
-use crate::model::Policy;
+use crate::model::{Policy, Pvd};
 use read::{At, Report};
 
 /// A file's path, as people are to see it, and its text.
@@ -84,6 +84,20 @@ pub fn parse(input: &Input) -> Result<Policy, Faults> {
     let policy = lower::lower(input, &app, &names, &mut report);
     match report.into_faults() {
         faults if faults.is_empty() => Ok(policy),
+        faults => Err(Faults(faults)),
+    }
+}
+
+/// The provisioning domains that a `pvds.toml` defines, be they used or not, in its own order.
+///
+/// # Errors
+/// All faults of the text.
+pub fn domains(text: &Text) -> Result<Vec<Pvd>, Faults> {
+    let mut report = Report::new(vec![text]);
+    let table = document(0, text, &mut report).unwrap_or_default();
+    let written = written::pvds(&table, top(0), &mut report);
+    match report.into_faults() {
+        faults if faults.is_empty() => Ok(written.iter().filter_map(lower::meant).collect()),
         faults => Err(Faults(faults)),
     }
 }
