@@ -35,6 +35,13 @@ Exit status: 0; 1 the host does not tell what is needed; 2 bad usage; 78 faulty 
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    /// Show the networks of this host: its provisioning domains.
+    ///
+    /// A provisioning domain is one network with all that belongs to it: interface, addresses,
+    /// gateways, DNS servers (RFC 7556). Each interface is one, under its own name; pvds.toml
+    /// defines others. Their names are what `mif-run -i` and `use` take.
+    #[command(subcommand)]
+    Pvd(Pvd),
     /// Check policy files: says ok, or tells all faults with exit status 78.
     Check {
         /// Policy files; without any, those that would be used: the ones that the environment
@@ -50,6 +57,15 @@ pub(crate) enum Command {
     /// interface, the source address and why it is this one, the next hop, the DNS servers, and
     /// warnings where packets would lead nowhere.
     Explain(Explain),
+    /// Write a pvds.toml that names the networks of this host, to begin with.
+    Init {
+        /// The file, or `-` for standard output; without one it is pvds.toml in the user's folder.
+        #[arg(value_name = "FILE")]
+        file: Option<PathBuf>,
+        /// Replace a file that is there.
+        #[arg(long)]
+        force: bool,
+    },
     /// What mif-run asks before it starts a program.
     #[command(hide = true)]
     Preflight {
@@ -69,6 +85,29 @@ pub(crate) enum Command {
         /// The folder.
         #[arg(value_name = "FOLDER")]
         folder: PathBuf,
+    },
+}
+
+/// `mif pvd`.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Pvd {
+    /// List them, one row each.
+    List {
+        #[command(flatten)]
+        output: Output,
+    },
+    /// Show all that is known of one, and where it is from.
+    Show {
+        /// Its name.
+        #[arg(value_name = "NAME")]
+        name: String,
+        #[command(flatten)]
+        output: Output,
+    },
+    /// Follow their changes, one line each; what is there comes first.
+    Watch {
+        #[command(flatten)]
+        output: Output,
     },
 }
 

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use mif_host::config::{self, Environment, LoadError, Loaded};
-use mif_policy::{Fault, Faults, Input, Text, parse};
+use mif_policy::{Fault, Faults, Text};
 use serde::Serialize;
 
 use crate::arguments::Output;
@@ -178,11 +178,9 @@ fn domains(file: &Path) -> Result<String, Trouble> {
         path: path.clone().into(),
         text,
     };
-    let input = Input {
-        pvds: vec![text],
-        ..Input::default()
-    };
-    parse(&input).map(|_| path).map_err(Trouble::Faults)
+    mif_policy::domains(&text)
+        .map(|_| path)
+        .map_err(Trouble::Faults)
 }
 
 /// An application's file is checked with the provisioning domains of the folders.

@@ -11,11 +11,13 @@ mod check;
 mod destination;
 mod elf;
 mod explain;
+mod init;
 mod output;
 mod pages;
 mod policy;
 mod preflight;
 mod program;
+mod pvd;
 mod shebang;
 mod words;
 
@@ -53,6 +55,8 @@ fn run(command: &Command) -> Result<(), Failure> {
     match command {
         Command::Check { files, output } => check::run(files, *output),
         Command::Explain(arguments) => explain::run(arguments),
+        Command::Pvd(command) => pvd::run(command),
+        Command::Init { file, force } => init::run(file.as_deref(), *force),
         Command::Preflight {
             check: true,
             library,

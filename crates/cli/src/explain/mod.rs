@@ -239,7 +239,7 @@ impl<'p> Explainer<'p> {
                     0 => "default".to_owned(),
                     length => format!("{prefix}/{length}"),
                 }),
-                table: way.route.map(|(_, _, table)| table_name(table)),
+                table: way.route.map(|(_, _, table)| table),
             });
         } else if let Some(address) = query.source {
             told.source = Some(source::of_policy(address));
@@ -347,16 +347,6 @@ fn refusal(why: Refusal) -> &'static str {
         Refusal::LocalForbidden(_) => "`local = false`, and no network leads to loopback",
         // The rest depends on a socket, and here is none.
         _ => "the state of the host is not known",
-    }
-}
-
-/// A routing table as ip-route(8) calls it.
-fn table_name(number: u32) -> String {
-    match number {
-        253 => "default".to_owned(),
-        254 => "main".to_owned(),
-        255 => "local".to_owned(),
-        number => number.to_string(),
     }
 }
 

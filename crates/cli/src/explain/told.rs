@@ -8,6 +8,7 @@ use mif_policy::Unusable;
 use serde::Serialize;
 
 use crate::output::{BAD, GOOD, ODD, TITLE, styled};
+use crate::words;
 
 /// Everything `mif explain` says.
 #[derive(Debug, Serialize)]
@@ -110,7 +111,7 @@ pub(super) struct NextHop {
     pub(super) gateway: Option<IpAddr>,
     /// The route: `default` or a prefix.
     pub(super) route: Option<String>,
-    pub(super) table: Option<String>,
+    pub(super) table: Option<u32>,
 }
 
 #[derive(Debug, Serialize)]
@@ -260,8 +261,11 @@ impl fmt::Display for NextHop {
             Some(gateway) => write!(f, "{gateway}")?,
             None => f.write_str("the destination itself")?,
         }
-        match (&self.route, &self.table) {
-            (Some(route), Some(table)) => write!(f, " (route {route} of table {table})"),
+        match (&self.route, self.table) {
+            (Some(route), Some(table)) => {
+                let table = words::table(table);
+                write!(f, " (route {route} of {table})")
+            }
             _ => Ok(()),
         }
     }
