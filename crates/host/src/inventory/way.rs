@@ -54,6 +54,15 @@ pub fn way(query: Query) -> io::Result<Option<Way>> {
         // first one found, so that `ip rule from` counts.
         query.source = route(query, RouteFlags::empty())?.and_then(|way| way.source);
     }
+    let source = query.source;
+    if query.destination.is_ipv6() && query.interface.is_some() && source.is_some() {
+        // Without a socket that is bound to it, the kernel takes the interface of an IPv6 packet
+        // with a source for a mere wish.
+        let with_source = route(query, RouteFlags::empty())?.and_then(|way| way.interface);
+        if with_source != query.interface {
+            query.source = None;
+        }
+    }
     let Some(matched) = route(query, RouteFlags::FibMatch)? else {
         return Ok(None);
     };
@@ -61,7 +70,7 @@ pub fn way(query: Query) -> io::Result<Option<Way>> {
         return Ok(None);
     };
     Ok(Some(Way {
-        source: way.source.or(query.source),
+        source: query.source.or(source).or(way.source),
         route: matched.route,
         ..way
     }))
