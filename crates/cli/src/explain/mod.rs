@@ -61,8 +61,11 @@ pub(crate) fn run(arguments: &Explain) -> Result<(), Failure> {
     if arguments.program != policy::ANY_PROGRAM {
         find_program(arguments, &mut report)?;
     }
-    let explain = |destination| explainer.explain(destination, arguments.resolve);
-    report.flows = destinations.iter().map(explain).collect();
+    let mut explainer = explainer;
+    for destination in &destinations {
+        let told = explainer.explain(destination, arguments.resolve);
+        report.flows.push(told);
+    }
     if arguments.output.json {
         output::json(&report);
     } else {
@@ -107,7 +110,9 @@ impl<'p> Explainer<'p> {
         })
     }
 
-    fn explain(&self, destination: &Destination, resolve: bool) -> Told {
+    fn explain(&mut self, destination: &Destination, resolve: bool) -> Told {
+        // What was found out for one destination is not known to a program that goes to another.
+        self.host = mif_host::Host::new(self.policy);
         let (name, port) = match destination {
             Destination::Address(address) => (address.ip().to_string(), address.port()),
             Destination::Name(name, port) => (name.clone(), *port),
