@@ -157,7 +157,8 @@ program: SH
   verdict    by `vpn0`
   interface  vpn0 (index N)
   skipped    `gone0`: no such interface
-  DNS        libc's resolver, for no server is known for `vpn0`
+  DNS        none: the host knows no DNS servers of it (name some with -d, or \
+        dns.servers in pvds.toml)
   warning    no route to 10.9.9.9 on vpn0: the kernel would look for it on the link itself and \
         send it to nobody; add one (ip route add default via ROUTER dev vpn0 metric 2000)
 policy of sh: app.toml
@@ -216,7 +217,7 @@ a.corp.test, port 443, tcp
 
 who.test, port 22, tcp
   rule       app.toml:1 (use wan1, system)
-  verdict    as without mif (`system`)
+  verdict    as without mif: the rule says `system`
   skipped    `wan1`: the host knows no DNS servers of it (name some with -d, or \
         dns.servers in pvds.toml)
   DNS        libc's resolver
@@ -255,7 +256,8 @@ policy of default: the options
   rule       -i (use vpn0)
   verdict    by `vpn0`
   interface  vpn0 (index N)
-  DNS        libc's resolver, for no server is known for `vpn0`
+  DNS        none: the host knows no DNS servers of it (name some with -d, or \
+        dns.servers in pvds.toml)
   warning    no route to 198.51.100.66 on vpn0: the kernel would look for it on the link itself \
         and send it to nobody; add one (ip route add default via ROUTER dev vpn0 metric 2000)
 policy of default: the options
