@@ -226,3 +226,23 @@ fn names_that_nothing_has_now_are_warned_of() {
     let expected = "mif-run: warning: no interface has the source address 192.0.2.77 now (-s)";
     assert!(ran.stderr.starts_with(expected), "{}", ran.stderr);
 }
+
+#[test]
+fn check_tells_faults_to_programs_too() {
+    let prefix = Prefix::new("check-json");
+    prefix.write("work/good.toml", "use = \"lo\"\n");
+    prefix.write("work/bad.toml", "use = \"lo\"\nlocal = 3\n");
+    let ran = prefix.mif(&["check", "--json", "good.toml", "bad.toml", "gone.toml"]);
+    assert_eq!((ran.status, &*ran.stderr), (Some(78), ""));
+    let told: serde_json::Value = serde_json::from_str(&ran.stdout).unwrap();
+    assert_eq!(told["right"], serde_json::json!(["good.toml"]));
+    assert_eq!(told["faults"][0]["file"], serde_json::Value::Null);
+    let fault = &told["faults"][1];
+    assert_eq!(
+        (&fault["file"], &fault["line"]),
+        (&"bad.toml".into(), &2.into())
+    );
+    // No terminal, no colours.
+    let ran = prefix.mif(&["check", "good.toml"]);
+    assert_eq!(ran.stdout, "good.toml: ok\n");
+}
