@@ -83,6 +83,16 @@ fn what_dhclient_was_given_is_asked_over_its_network_and_nobody_else() {
     names_are_rbs(&lab);
 
     let out = lab.mif(&["-i", "wan1", "--explain", "only-b.test:80"], &["curl"]);
+    let mif = lab.mif_run().with_file_name("mif");
+    let shown = lab.command(mif).args(["pvd", "show", "wan1"]).run();
+    for line in [
+        "  DNS server  10.2.0.1\n",
+        "  DNS from    dhclient (/var/lib/dhcp/dhclient.wan1.leases)\n",
+        "  search      nothing.test corp.test\n",
+    ] {
+        assert!(shown.stdout.contains(line), "{line:?} of {shown}");
+    }
+
     let from = "10.2.0.1 (dhclient: /var/lib/dhcp/dhclient.wan1.leases)";
     assert!(out.ok().contains(from), "{out}");
 
