@@ -11,6 +11,7 @@ mod decide;
 mod fault;
 mod file;
 mod guard;
+mod interfaces;
 mod known;
 mod model;
 mod names;
@@ -23,7 +24,8 @@ pub use fault::{Fault, Faults};
 pub use file::{Input, Options, Text, domains, keys, parse};
 pub use known::Known;
 pub use model::{
-    Choice, Dns, Explicit, Families, Guard, Interface, Place, Policy, Pvd, PvdId, Rule, RuleId, Use,
+    Choice, Dns, Explicit, Families, Guard, Interface, Interfaces, Place, Policy, Pvd, PvdId, Rule,
+    RuleId, Use,
 };
 pub use names::{InterfaceName, NamePattern, Prefix, Zone};
 pub use resolvers::{Resolver, Resolvers, Why};

@@ -25,6 +25,8 @@ pub struct Policy {
     pub explicit: Explicit,
     /// Whether loopback and the host's own addresses are exempt.
     pub local: bool,
+    /// Which interfaces the application finds when it lists them.
+    pub interfaces: Interfaces,
     /// Address families that flows and answers may have.
     pub families: Families,
     /// The application's own `[dns]` table or `-d`: it stands before the one of the provisioning
@@ -133,6 +135,15 @@ pub enum Explicit {
     Override,
 }
 
+/// `interfaces`: what an application finds that lists the host's interfaces and addresses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Interfaces {
+    /// All of them.
+    All,
+    /// Loopback and those of the networks that the policy may choose.
+    Policy,
+}
+
 /// `family`: which address families flows may have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Families {
@@ -194,6 +205,7 @@ impl Policy {
             listen: None,
             explicit: Explicit::Refuse,
             local: true,
+            interfaces: Interfaces::All,
             families: Families::Any,
             dns: Dns::default(),
             addrsel: AddressSelection::default(),

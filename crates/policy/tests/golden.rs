@@ -8,7 +8,7 @@ use std::path::Path;
 use std::{env, fs};
 
 use common::{cases, input};
-use mif_policy::{AddressSelection, Choice, Dns, Policy, Pvd, Row, Rule, Use, parse};
+use mif_policy::{AddressSelection, Choice, Dns, Interfaces, Policy, Pvd, Row, Rule, Use, parse};
 
 #[test]
 fn good_policies_mean_what_they_say() {
@@ -72,6 +72,7 @@ fn dump(policy: &Policy) -> String {
     let Policy {
         explicit,
         local,
+        interfaces,
         families,
         ..
     } = policy;
@@ -80,6 +81,9 @@ fn dump(policy: &Policy) -> String {
         "explicit {explicit:?}, local {local}, family {families:?}"
     )
     .unwrap();
+    if *interfaces != Interfaces::All {
+        writeln!(out, "interfaces {interfaces:?}").unwrap();
+    }
     writeln!(out, "dns{}", dump_dns(&policy.dns)).unwrap();
     if policy.addrsel != AddressSelection::default() {
         writeln!(out, "addrsel{}", dump_addrsel(&policy.addrsel)).unwrap();

@@ -9,7 +9,7 @@ use super::{Input, server, words, written};
 use crate::addrsel::AddressSelection;
 use crate::fault::{Wrong, quoted};
 use crate::model::{
-    Choice, Dns, Explicit, Families, Interface, Place, Policy, Pvd, PvdId, Rule, Use,
+    Choice, Dns, Explicit, Families, Interface, Interfaces, Place, Policy, Pvd, PvdId, Rule, Use,
 };
 
 /// The library keeps what it knows of each domain in a table of this size.
@@ -74,6 +74,7 @@ pub(super) fn lower(
         listen,
         explicit: app.explicit.unwrap_or(default),
         local: app.local.unwrap_or(true),
+        interfaces: app.interfaces.unwrap_or(Interfaces::All),
         families: app.family.unwrap_or(Families::Any),
         dns,
         addrsel: app.addrsel.clone(),

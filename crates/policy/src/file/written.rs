@@ -12,7 +12,7 @@ use super::words::{self, Destination};
 use super::{addrsel, dns};
 use crate::addrsel::AddressSelection;
 use crate::fault::{Wrong, quoted};
-use crate::model::{Dns, Explicit, Families};
+use crate::model::{Dns, Explicit, Families, Interfaces};
 use crate::names::{InterfaceName, NamePattern, Prefix};
 use crate::verdict::Protocol;
 
@@ -33,6 +33,8 @@ pub(super) struct App {
     pub(super) explicit: Option<Explicit>,
     /// `local`
     pub(super) local: Option<bool>,
+    /// `interfaces`
+    pub(super) interfaces: Option<Interfaces>,
     /// `family`
     pub(super) family: Option<Families>,
     /// `[dns]`
@@ -138,6 +140,12 @@ fn read_app(table: &mut Table<'_>, report: &mut Report<'_>) -> App {
             value.one_of(&words, report)
         }),
         local: table.take("local").and_then(|value| value.boolean(report)),
+        interfaces: table.take("interfaces").and_then(|value| {
+            value.one_of(
+                &[("all", Interfaces::All), ("policy", Interfaces::Policy)],
+                report,
+            )
+        }),
         family: table.take("family").and_then(|value| {
             let words = [
                 ("any", Families::Any),
