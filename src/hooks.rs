@@ -10,7 +10,7 @@ use libc::{
 };
 
 use crate::resolver_state::State;
-use crate::{bind, connect, later, lookup, option, resolv_conf, resolver, reverse, send};
+use crate::{bind, connect, later, lookup, open, option, resolver, reverse, send};
 
 /// One symbol of the table: what is exported.
 macro_rules! export {
@@ -217,30 +217,30 @@ interpose! {
         state: *mut State, packet: *const u8, length: c_int, answer: *mut u8, size: c_int,
     ) -> c_int => resolver::nsend, once __res_nsend;
     /// open(2): `/etc/resolv.conf` names the chosen network's servers. libc's is variadic; see
-    /// `resolv_conf::open` for why this is the same.
-    fn open(path: *const c_char, flags: c_int, mode: c_uint) -> c_int => resolv_conf::open;
+    /// `open::open` for why this is the same.
+    fn open(path: *const c_char, flags: c_int, mode: c_uint) -> c_int => open::open;
     /// `open` by the name for large files.
-    fn open64(path: *const c_char, flags: c_int, mode: c_uint) -> c_int => resolv_conf::open64;
+    fn open64(path: *const c_char, flags: c_int, mode: c_uint) -> c_int => open::open64;
     /// openat(2).
     fn openat(dir: c_int, path: *const c_char, flags: c_int, mode: c_uint) -> c_int
-        => resolv_conf::openat;
+        => open::openat;
     /// `openat` by the name for large files.
     fn openat64(dir: c_int, path: *const c_char, flags: c_int, mode: c_uint) -> c_int
-        => resolv_conf::openat64;
+        => open::openat64;
     /// `open` without a mode where programs are built with `_FORTIFY_SOURCE`.
-    fn __open_2(path: *const c_char, flags: c_int) -> c_int => resolv_conf::open_2;
+    fn __open_2(path: *const c_char, flags: c_int) -> c_int => open::open_2;
     /// `open64` of the same.
-    fn __open64_2(path: *const c_char, flags: c_int) -> c_int => resolv_conf::open64_2;
+    fn __open64_2(path: *const c_char, flags: c_int) -> c_int => open::open64_2;
     /// `openat` of the same.
     fn __openat_2(dir: c_int, path: *const c_char, flags: c_int) -> c_int
-        => resolv_conf::openat_2;
+        => open::openat_2;
     /// `openat64` of the same.
     fn __openat64_2(dir: c_int, path: *const c_char, flags: c_int) -> c_int
-        => resolv_conf::openat64_2;
+        => open::openat64_2;
     /// fopen(3).
-    fn fopen(path: *const c_char, mode: *const c_char) -> *mut FILE => resolv_conf::fopen;
+    fn fopen(path: *const c_char, mode: *const c_char) -> *mut FILE => open::fopen;
     /// `fopen` by the name for large files.
-    fn fopen64(path: *const c_char, mode: *const c_char) -> *mut FILE => resolv_conf::fopen64;
+    fn fopen64(path: *const c_char, mode: *const c_char) -> *mut FILE => open::fopen64;
 }
 
 /// Finds the next definitions of the calls that may come from a signal handler, where `dlsym`

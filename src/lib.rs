@@ -4,7 +4,7 @@
 //! flow or look a name up. A call goes this way:
 //!
 //! - [`hooks`] is the table of exported symbols; each has one function in the file of its family;
-//! - the families ([`connect`], [`bind`], [`send`], [`lookup`], [`resolv_conf`]) read the arguments
+//! - the families ([`connect`], [`bind`], [`send`], [`lookup`], [`open`]) read the arguments
 //!   into values ([`sockaddr`], [`message`]), ask the policy (`mif_policy`), act on the socket
 //!   (`mif_socket`) and then make the real call with the caller's own arguments, once and last;
 //! - [`init`] makes the policy of this process, once, from its environment and files;
@@ -51,6 +51,7 @@ mod message;
 mod network;
 mod nss;
 mod numeric;
+mod open;
 mod option;
 mod resolution;
 mod resolv_conf;
