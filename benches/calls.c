@@ -2,16 +2,19 @@
  *
  *   calls KIND N     KIND: connect-tcp connect-udp connect-unix connect-local sendto sendmsg
  *                          sendmmsg bind getaddrinfo-numeric open-other open-etc fopen-other
+ *                          ioctl getifaddrs
  *
  * Destinations are in 198.51.100.0/24 (TEST-NET-2), which benches/cost routes to a veth pair of a
  * network namespace that it made itself; nobody answers, and every socket is non-blocking. */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <fcntl.h>
+#include <ifaddrs.h>
 #include <netdb.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -70,6 +73,13 @@ int main(int argc, char **argv)
         else if (!strcmp(kind, "fopen-other")) {
             if (fopen("/usr/lib/none", "r"))
                 return 2;
+        } else if (!strcmp(kind, "ioctl")) {
+            int unread;
+            ioctl(udp, FIONREAD, &unread);
+        } else if (!strcmp(kind, "getifaddrs")) {
+            struct ifaddrs *found;
+            if (getifaddrs(&found) == 0)
+                freeifaddrs(found);
         } else
             return 2;
         if (fd >= 0)

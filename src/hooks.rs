@@ -3,14 +3,15 @@
 //! The names come in threes: exported `connect`, ours `connect::connect`, the next definition
 //! (another preload's, or libc's) `real::connect`.
 
-use std::ffi::{c_char, c_int, c_uint, c_void};
+use std::ffi::{c_char, c_int, c_uint, c_ulong, c_void};
 
 use libc::{
-    FILE, addrinfo, hostent, mmsghdr, msghdr, sigevent, size_t, sockaddr, socklen_t, ssize_t,
+    FILE, addrinfo, hostent, if_nameindex as NameIndex, ifaddrs, mmsghdr, msghdr, sigevent, size_t,
+    sockaddr, socklen_t, ssize_t,
 };
 
 use crate::resolver_state::State;
-use crate::{bind, connect, later, lookup, open, option, resolver, reverse, send};
+use crate::{bind, connect, interfaces, later, lookup, open, option, resolver, reverse, send};
 
 /// One symbol of the table: what is exported.
 macro_rules! export {
@@ -216,6 +217,12 @@ interpose! {
     fn res_nsend(
         state: *mut State, packet: *const u8, length: c_int, answer: *mut u8, size: c_int,
     ) -> c_int => resolver::nsend, once __res_nsend;
+    /// getifaddrs(3): the policy may show its own networks only.
+    fn getifaddrs(list: *mut *mut ifaddrs) -> c_int => interfaces::getifaddrs;
+    /// `if_nameindex(3)`: the same.
+    fn if_nameindex() -> *mut NameIndex => interfaces::if_nameindex;
+    /// ioctl(2): the same for `SIOCGIFCONF`; every other request passes.
+    fn ioctl(fd: c_int, request: c_ulong, argument: *mut c_void) -> c_int => interfaces::ioctl;
     /// open(2): `/etc/resolv.conf` names the chosen network's servers. libc's is variadic; see
     /// `open::open` for why this is the same.
     fn open(path: *const c_char, flags: c_int, mode: c_uint) -> c_int => open::open;
@@ -255,6 +262,7 @@ pub(crate) fn find_signal_safe() {
     next::sendto();
     next::sendmsg();
     next::sendmmsg();
+    next::ioctl();
     next::open();
     next::open64();
     next::openat();

@@ -4,8 +4,8 @@
 //! flow or look a name up. A call goes this way:
 //!
 //! - [`hooks`] is the table of exported symbols; each has one function in the file of its family;
-//! - the families ([`connect`], [`bind`], [`send`], [`lookup`], [`open`]) read the arguments
-//!   into values ([`sockaddr`], [`message`]), ask the policy (`mif_policy`), act on the socket
+//! - the families ([`connect`], [`bind`], [`send`], [`lookup`], [`open`], [`interfaces`]) read
+//!   the arguments into values ([`sockaddr`], [`message`]), ask the policy (`mif_policy`), act on the socket
 //!   (`mif_socket`) and then make the real call with the caller's own arguments, once and last;
 //! - [`init`] makes the policy of this process, once, from its environment and files;
 //! - [`secure`] opens the companion object where a DNS server wants TLS;
@@ -39,7 +39,9 @@ mod guard;
 mod hooks;
 mod hostent;
 mod hosts_file;
+mod if_inet6;
 mod init;
+mod interfaces;
 #[cfg(target_arch = "x86_64")]
 mod jump;
 mod later;
@@ -61,4 +63,5 @@ mod resolver_state;
 mod reverse;
 mod secure;
 mod send;
+mod shown;
 mod sockaddr;

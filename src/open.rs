@@ -17,8 +17,8 @@ use rustix::io::Errno;
 use crate::connect::fail;
 use crate::hooks::real;
 use crate::init::has_no_policy;
-use crate::resolv_conf;
 use crate::sockaddr::is_plausible;
+use crate::{if_inet6, resolv_conf};
 
 /// libc's function is variadic: there is a mode only if `flags` creates a file. The calling
 /// conventions of x86-64 (System V) and of 64-bit Arm (AAPCS64, Linux) pass a variadic integer in the
@@ -205,7 +205,10 @@ type View = fn(&str, bool) -> Option<Result<OwnedFd, Errno>>;
 unsafe fn view_of(path: *const c_char) -> Option<View> {
     // SAFETY: the caller's contract.
     let is = |wanted| is_plausible(path) && unsafe { is_text(path, wanted) };
-    is(resolv_conf::PATH).then_some(resolv_conf::view)
+    if is(resolv_conf::PATH) {
+        return Some(resolv_conf::view);
+    }
+    is(if_inet6::PATH).then_some(if_inet6::view)
 }
 
 /// # Safety

@@ -89,6 +89,7 @@ fn without_a_policy_there_are_no_more_system_calls() {
     let lab = Lab::new();
     for call in [
         "stream", "refused", "path", "peer", "server", "listen", "sendto", "sendmmsg", "hosts",
+        "list",
     ] {
         costs(&lab, &[], call, 0);
     }
@@ -97,7 +98,7 @@ fn without_a_policy_there_are_no_more_system_calls() {
 #[test]
 fn what_the_policy_does_not_touch_costs_no_system_call() {
     let lab = Lab::new();
-    for call in ["refused", "path", "hosts"] {
+    for call in ["refused", "path", "hosts", "list"] {
         costs(&lab, &BY_WAN1, call, 0);
     }
 }

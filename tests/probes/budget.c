@@ -6,10 +6,13 @@
 #include <arpa/inet.h>
 #include <dirent.h>
 #include <fcntl.h>
+#include <ifaddrs.h>
+#include <net/if.h>
 #include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -132,6 +135,17 @@ static int count(const char *directory)
     return entries;
 }
 
+static int list(void)
+{
+    struct ifaddrs *all;
+    char room[1024];
+    struct ifconf conf = {.ifc_len = sizeof room, .ifc_buf = room};
+    if (getifaddrs(&all))
+        return -1;
+    freeifaddrs(all);
+    return ioctl(datagrams, SIOCGIFCONF, &conf);
+}
+
 int main(int argc, char **argv)
 {
     const struct {
@@ -140,7 +154,8 @@ int main(int argc, char **argv)
     } calls[] = {{"stream", stream}, {"refused", refused}, {"path", path}, {"peer", peer},
                  {"peer6", peer6}, {"server", server}, {"listen", server_stream}, {"sendto", to},
                  {"sendto6", to6}, {"sendmsg", message}, {"sendmmsg", messages},
-                 {"resolv.conf", resolv_conf}, {"hosts", hosts}, {"question", question}};
+                 {"resolv.conf", resolv_conf}, {"hosts", hosts}, {"question", question},
+                 {"list", list}};
     inet_pton(AF_INET, "203.0.113.10", &far_raw.sin_addr);
     inet_pton(AF_INET6, "2001:db8:ff::10", &far6.sin6_addr);
     inet_pton(AF_INET, "127.0.0.1", &local.sin_addr);
