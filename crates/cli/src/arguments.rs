@@ -42,6 +42,12 @@ pub(crate) enum Command {
     /// defines others. Their names are what `mif-run -i` and `use` take.
     #[command(subcommand)]
     Pvd(Pvd),
+    /// Find what is wrong with the networks of this host, and say what mends it.
+    ///
+    /// Looks at the link, addresses, routes, routing rules and DNS servers of each network as a
+    /// program would find them that is run on it. Each DNS server is asked one question; nothing
+    /// else is sent, and nothing is changed. Exit status: 0 if nothing was found, 3 if something was.
+    Doctor(Doctor),
     /// Check policy files: says ok, or tells all faults with exit status 78.
     Check {
         /// Policy files; without any, those that would be used: the ones that the environment
@@ -109,6 +115,23 @@ pub(crate) enum Pvd {
         #[command(flatten)]
         output: Output,
     },
+}
+
+/// `mif doctor`.
+#[derive(Debug, Args)]
+pub(crate) struct Doctor {
+    /// Provisioning domains or interfaces; without any, all that are up or that a file names.
+    #[arg(value_name = "NAME")]
+    pub(crate) pvds: Vec<String>,
+    /// The name that DNS servers are asked for. Servers with zones are asked for their first zone.
+    #[arg(long, value_name = "NAME", default_value = "example.com")]
+    pub(crate) name: String,
+    /// Fetch this page over each network, to see whether it leads to the internet or to a captive
+    /// portal: the `http://` URL of a page that answers with status 204, or another 2xx.
+    #[arg(long, value_name = "URL")]
+    pub(crate) probe: Option<String>,
+    #[command(flatten)]
+    pub(crate) output: Output,
 }
 
 /// `mif explain`.

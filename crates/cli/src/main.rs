@@ -9,6 +9,7 @@ mod arguments;
 mod barrier;
 mod check;
 mod destination;
+mod doctor;
 mod elf;
 mod explain;
 mod init;
@@ -56,6 +57,7 @@ fn run(command: &Command) -> Result<(), Failure> {
         Command::Check { files, output } => check::run(files, *output),
         Command::Explain(arguments) => explain::run(arguments),
         Command::Pvd(command) => pvd::run(command),
+        Command::Doctor(arguments) => doctor::run(arguments),
         Command::Init { file, force } => init::run(file.as_deref(), *force),
         Command::Preflight {
             check: true,

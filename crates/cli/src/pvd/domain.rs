@@ -20,38 +20,38 @@ use crate::words;
 
 /// What the host has.
 #[derive(Debug, Serialize)]
-pub(super) struct Domains {
-    pub(super) pvds: Vec<Domain>,
+pub(crate) struct Domains {
+    pub(crate) pvds: Vec<Domain>,
     /// What cannot be read, or is not believed.
-    pub(super) warnings: Vec<String>,
+    pub(crate) warnings: Vec<String>,
 }
 
 /// One provisioning domain.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub(super) struct Domain {
-    pub(super) name: String,
-    pub(super) defined_by: Author,
+pub(crate) struct Domain {
+    pub(crate) name: String,
+    pub(crate) defined_by: Author,
     /// The file that defines it.
-    pub(super) defined_in: Option<String>,
+    pub(crate) defined_in: Option<String>,
     /// The name of the interface.
-    pub(super) interface: String,
+    pub(crate) interface: String,
     /// `None` while there is no such interface.
-    pub(super) link: Option<Link>,
-    pub(super) ipv4: Usable,
-    pub(super) ipv6: Usable,
-    pub(super) addresses: Vec<Address>,
-    pub(super) gateways: Vec<IpAddr>,
-    pub(super) routes: Vec<Route>,
+    pub(crate) link: Option<Link>,
+    pub(crate) ipv4: Usable,
+    pub(crate) ipv6: Usable,
+    pub(crate) addresses: Vec<Address>,
+    pub(crate) gateways: Vec<IpAddr>,
+    pub(crate) routes: Vec<Route>,
     /// Source addresses that the file allows; none is any.
-    pub(super) sources: Vec<IpAddr>,
-    pub(super) mark: Option<u32>,
-    pub(super) dns: Dns,
+    pub(crate) sources: Vec<IpAddr>,
+    pub(crate) mark: Option<u32>,
+    pub(crate) dns: Dns,
 }
 
 /// Who says that there is such a domain.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
-pub(super) enum Author {
+pub(crate) enum Author {
     /// The user's `pvds.toml`.
     User,
     /// The one of the host's administrator.
@@ -61,57 +61,57 @@ pub(super) enum Author {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub(super) struct Link {
-    pub(super) index: u32,
-    pub(super) kind: String,
-    pub(super) up: bool,
-    pub(super) carrier: bool,
-    pub(super) mtu: u32,
+pub(crate) struct Link {
+    pub(crate) index: u32,
+    pub(crate) kind: String,
+    pub(crate) up: bool,
+    pub(crate) carrier: bool,
+    pub(crate) mtu: u32,
 }
 
 /// Whether flows of a family can use it, as libmif.so decides.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub(super) struct Usable {
-    pub(super) usable: bool,
-    pub(super) reason: Option<String>,
+pub(crate) struct Usable {
+    pub(crate) usable: bool,
+    pub(crate) reason: Option<String>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub(super) struct Address {
-    pub(super) ip: IpAddr,
-    pub(super) prefix_length: u8,
-    pub(super) peer: Option<IpAddr>,
-    pub(super) scope: String,
-    pub(super) flags: Vec<&'static str>,
+pub(crate) struct Address {
+    pub(crate) ip: IpAddr,
+    pub(crate) prefix_length: u8,
+    pub(crate) peer: Option<IpAddr>,
+    pub(crate) scope: String,
+    pub(crate) flags: Vec<&'static str>,
     /// Seconds; null is forever.
-    pub(super) valid_seconds: Option<u64>,
-    pub(super) preferred_seconds: Option<u64>,
+    pub(crate) valid_seconds: Option<u64>,
+    pub(crate) preferred_seconds: Option<u64>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub(super) struct Route {
-    pub(super) destination: String,
-    pub(super) gateway: Option<IpAddr>,
-    pub(super) preferred_source: Option<IpAddr>,
-    pub(super) table: u32,
-    pub(super) metric: u32,
+pub(crate) struct Route {
+    pub(crate) destination: String,
+    pub(crate) gateway: Option<IpAddr>,
+    pub(crate) preferred_source: Option<IpAddr>,
+    pub(crate) table: u32,
+    pub(crate) metric: u32,
     /// Who made it, as ip-route(8) says it.
-    pub(super) protocol: String,
-    pub(super) mtu: Option<u32>,
-    pub(super) expires_seconds: Option<u64>,
+    pub(crate) protocol: String,
+    pub(crate) mtu: Option<u32>,
+    pub(crate) expires_seconds: Option<u64>,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
-pub(super) struct Dns {
+pub(crate) struct Dns {
     /// As a policy writes them; a link-local one with its scope.
-    pub(super) servers: Vec<String>,
-    pub(super) search: Vec<String>,
+    pub(crate) servers: Vec<String>,
+    pub(crate) search: Vec<String>,
     /// Names that the servers may be asked; none is all.
-    pub(super) zones: Vec<String>,
-    pub(super) trusted: bool,
+    pub(crate) zones: Vec<String>,
+    pub(crate) trusted: bool,
     /// Whose word the servers are: an agent, or `pvds.toml`.
-    pub(super) agent: Option<String>,
-    pub(super) files: Vec<String>,
+    pub(crate) agent: Option<String>,
+    pub(crate) files: Vec<String>,
 }
 
 impl Domains {
@@ -119,7 +119,7 @@ impl Domains {
     ///
     /// # Errors
     /// The kernel does not tell.
-    pub(super) fn read(environment: &Environment) -> io::Result<Self> {
+    pub(crate) fn read(environment: &Environment) -> io::Result<Self> {
         let inventory = inventory::read()?;
         let mut warnings = Vec::new();
         let mut found: Vec<(Pvd, Author, Option<String>)> = Vec::new();

@@ -1,13 +1,13 @@
 //! `mif pvd`: the networks of this host, their configuration and its changes.
 
 mod changes;
-mod domain;
+pub(crate) mod domain;
 mod text;
 mod watch;
 
 use mif_host::config::Environment;
 
-use self::domain::Domains;
+use self::domain::{Domain, Domains};
 use crate::arguments::{Output, Pvd};
 use crate::{Failure, output};
 
@@ -25,12 +25,12 @@ pub(crate) fn run(command: &Pvd) -> Result<(), Failure> {
     Ok(())
 }
 
-fn read(environment: &Environment) -> Result<Domains, Failure> {
+pub(crate) fn read(environment: &Environment) -> Result<Domains, Failure> {
     Domains::read(environment).map_err(unknown)
 }
 
 #[allow(clippy::needless_pass_by_value, reason = "for map_err")]
-fn unknown(why: std::io::Error) -> Failure {
+pub(crate) fn unknown(why: std::io::Error) -> Failure {
     Failure {
         status: 1,
         message: format!("the kernel does not tell which networks there are: {why}"),
@@ -45,18 +45,27 @@ fn list(domains: &Domains, wanted: Output) {
     warn(domains);
 }
 
-fn show(domains: &Domains, name: &str, wanted: Output) -> Result<(), Failure> {
-    let Some(domain) = domains.pvds.iter().find(|domain| domain.name == name) else {
+/// The domain of this name.
+///
+/// # Errors
+/// Status 1 and the names that there are.
+pub(crate) fn named<'d>(domains: &'d Domains, name: &str) -> Result<&'d Domain, Failure> {
+    let found = domains.pvds.iter().find(|domain| domain.name == name);
+    found.ok_or_else(|| {
         let names: Vec<&str> = domains.pvds.iter().map(|domain| &*domain.name).collect();
-        return Err(Failure {
+        Failure {
             status: 1,
             message: format!(
                 "no provisioning domain and no interface is called `{}`; there are {}",
                 name.escape_debug(),
                 names.join(", ")
             ),
-        });
-    };
+        }
+    })
+}
+
+fn show(domains: &Domains, name: &str, wanted: Output) -> Result<(), Failure> {
+    let domain = named(domains, name)?;
     if wanted.json {
         output::json(domain);
     } else {
