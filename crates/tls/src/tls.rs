@@ -24,6 +24,9 @@ pub(crate) async fn exchange(
     let framed = framed(messages).ok_or("a message is too long")?;
     stream.write_all(&framed).await?;
     stream.flush().await?;
+    // Behind the handshake servers send session tickets. Those that do not turn Nagle's algorithm off
+    // keep the reply back until these are acknowledged, which we would leave for 40 ms.
+    stream.get_ref().0.0.0.set_quickack(true)?;
     let mut replies = vec![None; messages.len()];
     while replies.contains(&None) {
         let mut reply = vec![0; stream.read_u16().await?.into()];
