@@ -152,6 +152,7 @@ impl Connection<'_> {
     }
 
     fn route(&self, kind: Kind, mut route: Route<'_>) -> Result<(), Steering> {
+        leave_preference(self.fd, &mut route);
         if self
             .device_of_ours()
             .is_some_and(|index| index != route.index && mif_socket::is_connected(self.fd))
@@ -180,6 +181,7 @@ impl Connection<'_> {
                 return self.elsewhere(kind, Bound::To(ip), &route);
             }
             route.source = None;
+            route.prefer_source = None;
         }
         self.put(kind, &route)
     }
@@ -293,6 +295,15 @@ pub(crate) fn device_of(fd: BorrowedFd<'_>) -> Option<u32> {
         return None;
     }
     mif_socket::bound_index(fd).ok().filter(|&index| index != 0)
+}
+
+/// Takes back what the policy says of the kind of source address where the application has said
+/// it for this socket, which is asked only once it may have for some.
+pub(crate) fn leave_preference(fd: BorrowedFd<'_>, route: &mut Route<'_>) {
+    if route.prefer_source.is_some() && flags::any(flags::PREFERS) && mif_socket::prefers_source(fd)
+    {
+        route.prefer_source = None;
+    }
 }
 
 /// Whether a datagram socket that mif pinned as a listener to `index` may send by it although

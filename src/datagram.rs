@@ -9,7 +9,7 @@ use mif_policy::{Bound, Explicit, Pass, Protocol, Refusal, Route, Verdict};
 use mif_socket::cmsg::PacketInfo;
 
 use crate::connect::{self, borrow};
-use crate::connection::{Target, device_of, flow, is_reply_by_listener};
+use crate::connection::{Target, device_of, flow, is_reply_by_listener, leave_preference};
 use crate::flags;
 use crate::guard::unless_panic;
 use crate::init::Active;
@@ -124,6 +124,7 @@ impl<'a> Datagram<'a> {
     }
 
     fn route(&self, mut route: Route<'_>) -> Plan {
+        leave_preference(self.fd, &mut route);
         if let Some(index) = device_of(self.fd)
             && index != route.index
         {
@@ -132,6 +133,7 @@ impl<'a> Datagram<'a> {
             }
             route.index = index;
             route.source = None;
+            route.prefer_source = None;
         }
         if flags::any(flags::PINNED)
             && let Some(bound) = self.pinned()
@@ -169,6 +171,9 @@ impl<'a> Datagram<'a> {
     fn by(&self, route: &Route<'_>) -> Plan {
         if route.source.is_some() && !self.is_held(route) {
             return self.refuse(Refusal::Elsewhere(route.rule));
+        }
+        if route.source.is_none() {
+            mif_socket::prefer_source(self.fd, route);
         }
         self.say(&Verdict::Route(*route));
         Plan::By(Network {

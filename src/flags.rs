@@ -19,6 +19,8 @@ pub(crate) const DEVICE: u32 = 8;
 pub(crate) const STREAM: u32 = 16;
 /// There is no policy, or one that leaves every look-up to libc and says nothing of it.
 pub(crate) const NAMES_ARE_LIBCS: u32 = 32;
+/// The application set `IPV6_ADDR_PREFERENCES`.
+pub(crate) const PREFERS: u32 = 64;
 
 static RAISED: AtomicU32 = AtomicU32::new(0);
 

@@ -221,7 +221,7 @@ fn note_inherited_sockets() {
         }),
     };
     if found {
-        flags::raise(flags::BOUND | flags::PINNED);
+        flags::raise(flags::BOUND | flags::PINNED | flags::PREFERS);
     }
 }
 

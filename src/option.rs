@@ -1,4 +1,5 @@
-//! `setsockopt`: where the application itself chooses a network for a socket.
+//! `setsockopt`: where the application itself chooses a network or a kind of source address for a
+//! socket.
 //!
 //! The call is the application's, and is made. It raises a flag, so that later calls ask the
 //! kernel what was chosen; under `explicit = "override"` a device outside the policy is not set
@@ -37,6 +38,9 @@ pub(crate) unsafe fn setsockopt(
         if unless_panic(false, ignored) {
             return 0;
         }
+    }
+    if (level, name) == (libc::IPPROTO_IPV6, libc::IPV6_ADDR_PREFERENCES) {
+        flags::raise(flags::PREFERS);
     }
     // SAFETY: the caller's own arguments.
     unsafe { real::setsockopt(fd, level, name, value, len) }

@@ -108,8 +108,19 @@ fn the_policy_costs_what_was_promised() {
     let lab = Lab::new();
     // The type of the socket, and its device.
     costs(&lab, &BY_WAN1, "stream", 2);
-    for call in ["sendto", "sendto6", "sendmsg", "sendmmsg"] {
+    for call in ["sendto", "sendmsg", "sendmmsg"] {
         costs(&lab, &BY_WAN1, call, 0);
+    }
+    // One option of IPv6 sockets, for the policies that want it.
+    let text = "use = \"wan1\"\naddrsel = { prefer-source = \"public\" }\n";
+    let policy = lab.write("public.toml", text);
+    let policy = [("MIF_POLICY", policy.to_str().unwrap())];
+    for (call, before) in [("stream", 2), ("sendto", 0)] {
+        costs(&lab, &policy, call, before);
+    }
+    for (call, before) in [("peer6", 6), ("sendto6", 0)] {
+        costs(&lab, &BY_WAN1, call, before);
+        costs(&lab, &policy, call, before + 1);
     }
     // An anonymous file is made, written to and sealed, in place of one that is opened.
     costs(&lab, &BY_WAN1, "resolv.conf", 2);

@@ -44,11 +44,23 @@ pub enum Prefer {
     V6,
 }
 
-/// `[addrsel]`: what is said about the order of addresses; empty means "not said here".
+/// Which addresses of its interface a flow comes from where it may have both, RFC 6724 section 5
+/// rule 7.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PreferSource {
+    /// Those that change (RFC 8981).
+    Temporary,
+    /// Those that stay.
+    Public,
+}
+
+/// `[addrsel]`: what is said about the choice and order of addresses; empty means "not said here".
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct AddressSelection {
     /// Rows beside those of the default table; one of the same prefix takes its place.
     pub table: Vec<Row>,
     /// The family whose addresses come first where scopes and labels fit.
     pub prefer: Option<Prefer>,
+    /// The kind of source address that is preferred.
+    pub prefer_source: Option<PreferSource>,
 }

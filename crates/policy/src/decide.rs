@@ -213,12 +213,18 @@ impl Policy {
         if !has_address {
             return Err(Unusable::NoAddress);
         }
+        let source = source_for(&pvd.sources, need, link.index, host)?;
+        let own = self.addrsel.prefer_source;
+        let prefer_source = own
+            .or(pvd.addrsel.prefer_source)
+            .filter(|_| source.is_none() && need != Need::V4);
         Ok(Route {
             pvd: id,
             name: &pvd.name,
             interface: pvd.interface,
             index: link.index,
-            source: source_for(&pvd.sources, need, link.index, host)?,
+            source,
+            prefer_source,
             mark: pvd.mark,
             rule,
         })

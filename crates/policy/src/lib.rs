@@ -19,7 +19,7 @@ mod resolvers;
 mod server;
 mod verdict;
 
-pub use addrsel::{AddressSelection, Prefer, Row};
+pub use addrsel::{AddressSelection, Prefer, PreferSource, Row};
 pub use fault::{Fault, Faults};
 pub use file::{Input, Options, Text, domains, keys, parse};
 pub use known::Known;

@@ -4,6 +4,7 @@ use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
+use crate::addrsel::PreferSource;
 use crate::model::{Dns, Interface, PvdId, RuleId};
 use crate::server::Server;
 
@@ -150,6 +151,9 @@ pub struct Route<'p> {
     pub index: u32,
     /// The source address that the policy wants; `None` leaves it to the kernel.
     pub source: Option<IpAddr>,
+    /// The kind of address that the kernel is to prefer, if the policy says it: only for IPv6, and
+    /// only where the choice is the kernel's.
+    pub prefer_source: Option<PreferSource>,
     /// `SO_MARK`, if the policy wants one.
     pub mark: Option<u32>,
     /// The rule that chose it.

@@ -118,7 +118,13 @@ fn told(verdict: Verdict<'_>) -> String {
             let source = route
                 .source
                 .map_or(String::new(), |source| format!(" from {source}"));
-            format!("{}/{}{source} by {}", route.name, route.index, route.rule.0)
+            let preferred = route
+                .prefer_source
+                .map_or(String::new(), |kind| format!(" preferring {kind:?}"));
+            format!(
+                "{}/{}{source}{preferred} by {}",
+                route.name, route.index, route.rule.0
+            )
         }
         Verdict::Refuse(Refusal::Chosen(rule)) => format!("none by {}", rule.0),
         Verdict::Refuse(Refusal::Exhausted(rule, why)) => format!("{why:?} by {}", rule.0),
@@ -235,6 +241,35 @@ fn sources() {
                 .replace(r#"["a", "b"]"#, r#""b""#),
             FAR,
             "NoSource by 0",
+        ),
+    ]);
+}
+
+/// The application's word stands before the network's, and neither is for an address that is named.
+#[test]
+fn kinds_of_sources() {
+    let said = r#"
+        use = ["a", "b"]
+        [addrsel]
+        prefer-source = "temporary"
+        [pvd.a]
+        interface = "down0"
+        [pvd.b]
+        interface = "wan1"
+        addrsel = { prefer-source = "public" }
+    "#;
+    let by_network = said.replace(r#"prefer-source = "temporary""#, "");
+    let named = r#"interface = "wan1"
+        source = "2001:db8:2::2""#;
+    check(&[
+        (said, FAR6, "b/3 preferring Temporary by 0"),
+        (said, FAR, "b/3 by 0"),
+        (&by_network, FAR6, "b/3 preferring Public by 0"),
+        (&by_network.replace("down0", "wan0"), FAR6, "a/2 by 0"),
+        (
+            &said.replace(r#"interface = "wan1""#, named),
+            FAR6,
+            "b/3 from 2001:db8:2::2 by 0",
         ),
     ]);
 }

@@ -181,5 +181,8 @@ fn dump_addrsel(addrsel: &AddressSelection) -> String {
     if let Some(prefer) = addrsel.prefer {
         write!(out, " prefer {prefer:?}").unwrap();
     }
+    if let Some(kind) = addrsel.prefer_source {
+        write!(out, " source {kind:?}").unwrap();
+    }
     out
 }

@@ -336,6 +336,7 @@ fn no_way_means_no_question() {
         interface: Interface::Named("mif-no-such".parse().unwrap()),
         index: 999_999,
         source: None,
+        prefer_source: None,
         mark: None,
         rule: RuleId(0),
     };

@@ -13,7 +13,7 @@ mod option;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::os::fd::BorrowedFd;
 
-use mif_policy::{Interface, Route};
+use mif_policy::{Interface, PreferSource, Route};
 use rustix::io::{Errno, Result};
 use rustix::net::{SocketAddrAny, SocketType};
 
@@ -82,10 +82,31 @@ pub fn put(
         }
     }
     .map_err(Fault::Interface)?;
-    match route.source {
-        Some(source) => bind_source(fd, kind, destination, source).map_err(Fault::Source),
-        None => Ok(()),
+    let Some(source) = route.source else {
+        prefer_source(fd, route);
+        return Ok(());
+    };
+    bind_source(fd, kind, destination, source).map_err(Fault::Source)
+}
+
+/// Has the kernel prefer the kind of source address that the route says, for whatever the socket
+/// sends from now on without an address of its own. It is a preference: a socket that cannot be
+/// told of it (MPTCP) goes without.
+pub fn prefer_source(fd: BorrowedFd<'_>, route: &Route<'_>) {
+    if let Some(kind) = route.prefer_source {
+        let flags = match kind {
+            PreferSource::Temporary => option::PREFER_TEMPORARY,
+            PreferSource::Public => option::PREFER_PUBLIC,
+        };
+        let _ = set_address_preferences(fd, flags);
     }
+}
+
+/// Whether a socket has been told which kind of source address to prefer.
+#[must_use]
+pub fn prefers_source(fd: BorrowedFd<'_>) -> bool {
+    let kinds = option::PREFER_TEMPORARY | option::PREFER_PUBLIC;
+    address_preferences(fd).is_ok_and(|flags| flags & kinds != 0)
 }
 
 /// Whether only a device holds a datagram socket that is connected to `destination` on its network.

@@ -70,6 +70,11 @@ pub fn multicast_index(fd: BorrowedFd<'_>, v4: bool) -> Result<(u32, Option<Ipv4
     }
 }
 
+/// `IPV6_PREFER_SRC_TMP` of linux/in6.h.
+pub(crate) const PREFER_TEMPORARY: u32 = 1;
+/// `IPV6_PREFER_SRC_PUBLIC` of linux/in6.h.
+pub(crate) const PREFER_PUBLIC: u32 = 2;
+
 /// `IPV6_ADDR_PREFERENCES`, RFC 5014: `IPV6_PREFER_SRC_*` of linux/in6.h.
 ///
 /// # Errors

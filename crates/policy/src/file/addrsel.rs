@@ -1,9 +1,10 @@
-//! `[addrsel]`: the order of addresses (RFC 6724), of an application's file or of one network.
+//! `[addrsel]`: the choice and order of addresses (RFC 6724), of an application's file or of one
+//! network.
 
 use super::read::{Report, Table, Value};
 use super::words;
 use super::written::finish;
-use crate::addrsel::{AddressSelection, Prefer, Row};
+use crate::addrsel::{AddressSelection, Prefer, PreferSource, Row};
 use crate::fault::Wrong;
 
 /// Where the keys of the table stand.
@@ -45,10 +46,17 @@ pub(super) fn read_table(table: &mut Table<'_>, report: &mut Report<'_>) -> Addr
     let prefer = table
         .take("prefer")
         .and_then(|value| value.one_of(&[("ipv4", Prefer::V4), ("ipv6", Prefer::V6)], report));
-    table.take_later("prefer-source", report);
+    let kinds = [
+        ("temporary", PreferSource::Temporary),
+        ("public", PreferSource::Public),
+    ];
+    let prefer_source = table
+        .take("prefer-source")
+        .and_then(|value| value.one_of(&kinds, report));
     AddressSelection {
         table: read,
         prefer,
+        prefer_source,
     }
 }
 

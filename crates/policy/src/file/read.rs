@@ -40,7 +40,6 @@ pub(super) struct Table<'t> {
     at: At,
     name: &'static str,
     known: Vec<&'static str>,
-    later: Vec<&'static str>,
 }
 
 /// A value that is being read, with the key it belongs to.
@@ -100,7 +99,6 @@ impl<'t> Table<'t> {
             at,
             name,
             known: Vec::new(),
-            later: Vec::new(),
         }
     }
 
@@ -112,7 +110,6 @@ impl<'t> Table<'t> {
             at,
             name,
             known: Vec::new(),
-            later: Vec::new(),
         }
     }
 
@@ -139,18 +136,6 @@ impl<'t> Table<'t> {
             report.fault(self.at, Wrong::new(message, format!("expected {expected}")));
         }
         value
-    }
-
-    /// A key that only a later version of mif knows.
-    pub(super) fn take_later(&mut self, key: &'static str, report: &mut Report<'_>) {
-        self.later.push(key);
-        if let Some((written, _)) = self.entries.and_then(|entries| entries.get_key_value(key)) {
-            let message = format!("`{key}` belongs to a later version of mif");
-            report.fault(
-                self.at.span_of(written),
-                Wrong::new(message, "expected no such key yet"),
-            );
-        }
     }
 
     /// All entries of a table whose keys are names, with the place of each key.
@@ -184,7 +169,7 @@ impl<'t> Table<'t> {
     ) {
         for (key, _) in self.entries.into_iter().flat_map(DeTable::iter) {
             let word: &str = key.get_ref();
-            if self.known.contains(&word) || self.later.contains(&word) {
+            if self.known.contains(&word) {
                 continue;
             }
             let hint = match elsewhere(word) {
