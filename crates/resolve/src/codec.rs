@@ -6,6 +6,7 @@ use std::net::IpAddr;
 use hickory_proto::rr::Name;
 use hickory_proto::serialize::binary::BinDecoder;
 
+use crate::reverse;
 use crate::wire::{self, A, AAAA, Data, HEADER, Header, Record};
 
 /// EDNS option code of padding, and the length that queries are padded to a multiple of.
@@ -128,6 +129,7 @@ pub(crate) fn read_any(bytes: &[u8]) -> bool {
     };
     let own = wire::Question::read(&mut decoder);
     let (name, kind) = own.map_or((Name::root(), 0), |own| (own.name, own.kind));
+    let _ = reverse::read(bytes, &name);
     let mut made_sense = false;
     for kind in [kind, A, AAAA] {
         let question = Question::new(header.id, &name, kind);

@@ -46,8 +46,8 @@ pub use cache::{Cache, Scope};
 pub use probe::arrange;
 pub use secure::{InTheClear, Secure};
 
-/// Reads bytes as the reply to a question, and goes along its aliases: what a look-up does with
-/// anything that comes from the network. For fuzzing; the question is that of the reply itself, so
+/// Reads bytes as the reply to a question, and goes along its aliases: what a look-up, of a name or
+/// of an address, does with anything that comes from the network. For fuzzing; the question is that of the reply itself, so
 /// that mutants get past the comparison. True for a reply that made sense.
 #[doc(hidden)]
 #[must_use]

@@ -66,7 +66,8 @@ pub fn names(address: IpAddr, plan: &Plan<'_>) -> Result<Vec<String>, Failure> {
     }
 }
 
-fn read(reply: &[u8], asked: &Name) -> Result<Vec<String>, Failure> {
+/// What a reply says of a name below the reverse zones.
+pub(crate) fn read(reply: &[u8], asked: &Name) -> Result<Vec<String>, Failure> {
     let code = Header::read(reply).map(Header::code);
     let answers = wire::answers(reply).ok_or(Failure::Fail)?;
     match code {

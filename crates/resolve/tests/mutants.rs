@@ -87,6 +87,14 @@ fn no_mutant_of_a_reply_makes_it_panic_or_hang() {
             &[("alias.test.", "AAAA", "2001:db8::1")],
             false,
         ),
+        reply(
+            ResponseCode::NoError,
+            &[
+                ("alias.test.", "CNAME", "7.test."),
+                ("7.test.", "PTR", "who.test."),
+            ],
+            false,
+        ),
     ];
     for seed in &seeds {
         assert!(read_any_reply(seed));

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 
 use hickory_proto::op::{Message, MessageType, ResponseCode};
-use hickory_proto::rr::rdata::{A, AAAA, CNAME, SOA};
+use hickory_proto::rr::rdata::{A, AAAA, CNAME, PTR, SOA};
 use hickory_proto::rr::{Name, RData, Record, RecordType};
 
 /// One question as the server saw it.
@@ -85,6 +85,7 @@ pub(crate) fn record(owner: &str, kind: &str, data: &str) -> Record {
     let data = match kind {
         "A" => RData::A(A(data.parse().unwrap())),
         "AAAA" => RData::AAAA(AAAA(data.parse().unwrap())),
+        "PTR" => RData::PTR(PTR(Name::from_ascii(data).unwrap())),
         "CNAME" => RData::CNAME(CNAME(Name::from_ascii(data).unwrap())),
         "SOA" => RData::SOA(SOA::new(
             Name::from_ascii(data).unwrap(),
