@@ -8,8 +8,9 @@ use clap::{Args, Parser, Subcommand};
 /// Shows the networks of this host, and checks and explains which of them each program uses.
 ///
 /// mif gives each unmodified program its own network: interface, source address and DNS servers.
-/// `mif-run` starts programs so. This tool answers questions about it, and changes nothing but the
-/// file that `mif init` writes.
+/// `mif-run` starts programs so. This tool answers questions about it. It changes nothing but the
+/// file that `mif init` writes and the drop-ins of services that `mif enable` and `mif disable` are
+/// for.
 #[derive(Debug, Parser)]
 #[command(
     name = "mif",
@@ -71,6 +72,21 @@ pub(crate) enum Command {
         /// Replace a file that is there.
         #[arg(long)]
         force: bool,
+    },
+    /// Let a service run under mif, from its next start on.
+    ///
+    /// Writes a drop-in for the unit, `/etc/systemd/system/UNIT.d/50-mif.conf`, which sets
+    /// `LD_PRELOAD` and the variables that mif-run would set. The service manager is not told:
+    /// the commands that do so are printed. Without -i, -s, -d, -p and -a the policy is
+    /// apps/PROGRAM.toml or apps/default.toml, by the program that the unit starts.
+    ///
+    /// A service of the system does not have the folders of whoever types this: its policies are
+    /// those of /etc/mif.
+    Enable(Enable),
+    /// Let a service run without mif again, from its next start on: removes what `enable` wrote.
+    Disable {
+        #[command(flatten)]
+        unit: Unit,
     },
     /// What mif-run asks before it starts a program.
     #[command(hide = true)]
@@ -154,6 +170,48 @@ pub(crate) struct Explain {
     /// ADDRESS, ADDRESS:PORT, [ADDRESS]:PORT, NAME or NAME:PORT; the port is 443 if not given.
     #[arg(value_name = "DEST", required = true)]
     pub(crate) destinations: Vec<String>,
+}
+
+/// `mif enable`.
+#[derive(Debug, Args)]
+pub(crate) struct Enable {
+    /// Interface or provisioning domain; repeat it in order of preference.
+    #[arg(short, long = "interface", value_name = "NAME")]
+    pub(crate) interfaces: Vec<String>,
+    /// Source address; once for each family.
+    #[arg(short, long = "source", value_name = "ADDR")]
+    pub(crate) sources: Vec<String>,
+    /// DNS server for its names; repeat it for more.
+    #[arg(short, long = "dns", value_name = "SERVER")]
+    pub(crate) dns: Vec<String>,
+    /// This policy file.
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) policy: Option<PathBuf>,
+    /// The policy apps/NAME.toml.
+    #[arg(short, long, value_name = "NAME")]
+    pub(crate) app: Option<String>,
+    /// Write it even if the unit is not found, or does not tell which program it starts.
+    #[arg(long)]
+    pub(crate) force: bool,
+    /// The library; without it, that of this installation.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) library: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) unit: Unit,
+}
+
+/// A service unit, and whose it is.
+#[derive(Debug, Args)]
+pub(crate) struct Unit {
+    /// A unit of the user's own service manager, in ~/.config/systemd/user.
+    #[arg(long)]
+    pub(crate) user: bool,
+    /// A folder that holds another system, an image: all paths are meant below it.
+    #[arg(long, value_name = "FOLDER", default_value = "/")]
+    pub(crate) root: PathBuf,
+    /// The service, with or without `.service`; `NAME@` is a template, for all its instances.
+    #[arg(value_name = "UNIT")]
+    pub(crate) name: String,
 }
 
 /// How a listing is printed.

@@ -62,7 +62,8 @@ fn default_file() -> Result<PathBuf, Failure> {
         })
 }
 
-fn write(file: &Path, text: &str, force: bool) -> io::Result<()> {
+/// Writes a file of the user's, which is there already only with `force`, and its folder.
+pub(crate) fn write(file: &Path, text: &str, force: bool) -> io::Result<()> {
     if let Some(folder) = file.parent() {
         fs::create_dir_all(folder)?;
     }

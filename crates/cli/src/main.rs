@@ -11,6 +11,7 @@ mod check;
 mod destination;
 mod doctor;
 mod elf;
+mod enable;
 mod explain;
 mod init;
 mod output;
@@ -20,6 +21,7 @@ mod preflight;
 mod program;
 mod pvd;
 mod shebang;
+mod unit;
 mod words;
 
 use std::process::ExitCode;
@@ -59,6 +61,8 @@ fn run(command: &Command) -> Result<(), Failure> {
         Command::Pvd(command) => pvd::run(command),
         Command::Doctor(arguments) => doctor::run(arguments),
         Command::Init { file, force } => init::run(file.as_deref(), *force),
+        Command::Enable(arguments) => enable::run(arguments),
+        Command::Disable { unit } => enable::disable(unit),
         Command::Preflight {
             check: true,
             library,

@@ -10,6 +10,7 @@ use std::fs::{self, File};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
+use mif_policy::Policy;
 use rustix::fs::StatVfsMountFlags;
 
 use crate::arguments::Output;
@@ -53,10 +54,7 @@ fn examine(
     command: &[OsString],
 ) -> Result<(Option<PathBuf>, program::Program), Failure> {
     let (policy, file) = policy::load(policy::program_of(command))?;
-    let target = target(library)?;
-    if policy.has_encrypted_servers() {
-        self::target(&library.with_file_name(COMPANION))?;
-    }
+    let target = libraries(library, &policy)?;
     let program = program::find(command, target).map_err(|trouble| Failure {
         status: trouble.status(),
         message: trouble.to_string(),
@@ -65,6 +63,18 @@ fn examine(
         eprintln!("mif-run: warning: {warning}");
     }
     Ok((file, program))
+}
+
+/// What the library is built for, once all that the policy needs of mif can be loaded.
+///
+/// # Errors
+/// As [`target`].
+pub(crate) fn libraries(library: &Path, policy: &Policy) -> Result<Target, Failure> {
+    let target = target(library)?;
+    if policy.has_encrypted_servers() {
+        self::target(&library.with_file_name(COMPANION))?;
+    }
+    Ok(target)
 }
 
 /// What the library is built for.

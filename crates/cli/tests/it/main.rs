@@ -3,6 +3,7 @@
 //!
 //! Copy a test that says what is typed and compares all that is printed; [`Prefix`] has the rest.
 
+mod enable;
 mod explain;
 mod install;
 mod policies;
