@@ -7,8 +7,7 @@ use fake::{Asked, Server, record};
 use hickory_proto::op::ResponseCode;
 use hickory_proto::rr::{Name, RData, RecordType};
 use mif_policy::{Families, PvdId};
-use mif_resolve::order::Selection;
-use mif_resolve::{Answer, Ask, Cache, Failure, InTheClear, Patience, Plan, Scope, Way};
+use mif_resolve::{Answer, Ask, Cache, Failure, Patience, Plan, Scope};
 
 const HERE: Scope = Scope {
     pvd: Some(PvdId(0)),
@@ -18,19 +17,12 @@ const HERE: Scope = Scope {
 
 fn plan(servers: &[mif_policy::Server]) -> Plan<'_> {
     Plan {
-        servers,
-        secure: &InTheClear,
-        search: &[],
-        zones: &[],
-        way: &|_| Way::Closed,
-        selection: Selection::default(),
-        families: Families::Any,
-        ask: Ask::V4,
         patience: Patience {
             timeout: Duration::from_millis(200),
             attempts: 1,
             ..Patience::default()
         },
+        ..fake::plan(servers)
     }
 }
 

@@ -4,26 +4,10 @@ mod fake;
 use std::net::{SocketAddr, UdpSocket};
 use std::time::{Duration, Instant};
 
-use fake::{Asked, Server, record};
+use fake::{Asked, Server, plan, record};
 use hickory_proto::op::ResponseCode;
 use hickory_proto::rr::RecordType;
-use mif_policy::Families;
-use mif_resolve::order::Selection;
-use mif_resolve::{Ask, Failure, InTheClear, Patience, Plan, Way, lookup};
-
-fn plan(servers: &[mif_policy::Server]) -> Plan<'_> {
-    Plan {
-        servers,
-        secure: &InTheClear,
-        search: &[],
-        zones: &[],
-        way: &|_| Way::Closed,
-        selection: Selection::default(),
-        families: Families::Any,
-        ask: Ask::V4,
-        patience: Patience::default(),
-    }
-}
+use mif_resolve::{Failure, Patience, Plan, lookup};
 
 /// The reply to "who.test A" with this many records, by hand: hickory's encoder does not compress
 /// names that far behind.

@@ -6,8 +6,7 @@ use std::net::IpAddr;
 use fake::{Server, record};
 use hickory_proto::op::ResponseCode;
 use mif_policy::Families;
-use mif_resolve::order::Selection;
-use mif_resolve::{Answer, Ask, Failure, InTheClear, Patience, Plan, Way, lookup};
+use mif_resolve::{Answer, Ask, Failure, Plan, lookup};
 
 const ZONE: &[&str] = &[
     "alias.test. CNAME Other.test.",
@@ -27,17 +26,10 @@ const ZONE: &[&str] = &[
 
 /// Only loopback is reachable, so nothing depends on the host's routes.
 fn plan<'a>(servers: &'a [mif_policy::Server], search: &'a [Box<str>]) -> Plan<'a> {
-    let patience = Patience::default();
     Plan {
-        servers,
-        secure: &InTheClear,
         search,
-        zones: &[],
-        way: &|_| Way::Closed,
-        families: Families::Any,
         ask: Ask::Both,
-        selection: Selection::default(),
-        patience,
+        ..fake::plan(servers)
     }
 }
 

@@ -3,25 +3,9 @@ mod fake;
 
 use std::time::Instant;
 
-use fake::{Asked, Server, record};
+use fake::{Asked, Server, plan, record};
 use hickory_proto::op::ResponseCode;
-use mif_policy::Families;
-use mif_resolve::order::Selection;
-use mif_resolve::{Ask, Failure, InTheClear, Patience, Plan, Way, lookup};
-
-fn plan(servers: &[mif_policy::Server]) -> Plan<'_> {
-    Plan {
-        servers,
-        secure: &InTheClear,
-        search: &[],
-        zones: &[],
-        way: &|_| Way::Closed,
-        selection: Selection::default(),
-        families: Families::Any,
-        ask: Ask::V4,
-        patience: Patience::default(),
-    }
-}
+use mif_resolve::{Failure, Patience, lookup};
 
 /// Where the name stands in the question of a reply, which is its first.
 const QUESTION: usize = 12;

@@ -8,9 +8,8 @@ use std::time::{Duration, Instant};
 use fake::{Asked, Server, record};
 use hickory_proto::op::ResponseCode;
 use hickory_proto::rr::{Name, RecordType};
-use mif_policy::{Families, Interface, PvdId, Route, RuleId};
-use mif_resolve::order::Selection;
-use mif_resolve::{Ask, Failure, InTheClear, Patience, Plan, Way, lookup};
+use mif_policy::{Interface, PvdId, Route, RuleId};
+use mif_resolve::{Ask, Failure, Patience, Plan, Way, lookup};
 
 const ZONE: &[&str] = &["who.test. A 192.0.2.1", "who.test. AAAA 2001:db8::1"];
 
@@ -22,17 +21,9 @@ const SHORT: Patience = Patience {
 };
 
 fn plan(servers: &[mif_policy::Server]) -> Plan<'_> {
-    let patience = Patience::default();
     Plan {
-        servers,
-        secure: &InTheClear,
-        search: &[],
-        zones: &[],
-        way: &|_| Way::Closed,
-        families: Families::Any,
         ask: Ask::Both,
-        selection: Selection::default(),
-        patience,
+        ..fake::plan(servers)
     }
 }
 

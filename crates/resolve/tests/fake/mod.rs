@@ -10,6 +10,24 @@ use std::thread::JoinHandle;
 use hickory_proto::op::{Message, MessageType, ResponseCode};
 use hickory_proto::rr::rdata::{A, AAAA, CNAME, PTR, SOA};
 use hickory_proto::rr::{Name, RData, Record, RecordType};
+use mif_policy::Families;
+use mif_resolve::order::Selection;
+use mif_resolve::{Ask, InTheClear, Patience, Plan, Way};
+
+/// Asks these servers for IPv4 addresses and orders nothing.
+pub(crate) fn plan(servers: &[mif_policy::Server]) -> Plan<'_> {
+    Plan {
+        servers,
+        secure: &InTheClear,
+        search: &[],
+        zones: &[],
+        way: &|_| Way::Closed,
+        selection: Selection::default(),
+        families: Families::Any,
+        ask: Ask::V4,
+        patience: Patience::default(),
+    }
+}
 
 /// One question as the server saw it.
 #[derive(Clone, Debug)]
