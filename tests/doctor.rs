@@ -54,8 +54,14 @@ fn nothing_is_wrong_with_the_lab() {
             .contains("ok DNS server 10.2.0.1 answers for who.test"),
         "{out}"
     );
-    // One question, over its own network.
-    assert_eq!(lab.packets("rb"), 1);
+    assert!(
+        out.stdout.contains(
+            "ok packets of 1500 bytes are not lost on the way to 10.2.0.1 and 2001:db8:2::1"
+        ),
+        "{out}"
+    );
+    // Over its own network one question, and a short and a long echo request of each family.
+    assert_eq!([lab.packets("rb"), lab.dns_packets("rb")], [5, 1]);
     assert_eq!([lab.packets("ra"), lab.packets("rv")], [0, 0]);
     // The others have no DNS servers that anybody knows of.
     assert_eq!(doctor(&lab, &[]).code, Some(3));
@@ -145,6 +151,112 @@ fn wrong_mtu() {
     let lab = lab("10.2.0.1");
     lab.host_ip("link set wan1 mtu 1200");
     finds_and_mends(&lab, "mtu", "wan1 takes packets of 1200 bytes at most");
+}
+
+/// `rb` loses such packets without a word, as a tunnel behind a bridge does.
+fn rb_loses(lab: &Lab, family: &str, packets: &str) {
+    let table = format!(
+        "add table {family} lossy
+         add chain {family} lossy early {{ type filter hook prerouting priority -400; }}
+         add rule {family} lossy early {packets} drop"
+    );
+    lab.as_root_in("rb", &["nft", &table]);
+}
+
+#[test]
+fn packets_that_are_too_long_for_the_network() {
+    let lab = lab("10.2.0.1");
+    rb_loses(&lab, "inet", "meta length > 1430");
+    // Segments pass as they would a cable, not many in one.
+    lab.host_ip("link set wan1 gso_max_segs 1");
+    // As it shows to users: what is short goes, and what is long hangs.
+    let post = |bytes: usize| {
+        let body = "x".repeat(bytes);
+        let words = [
+            "curl",
+            "-sS4",
+            "-m",
+            "1",
+            "-d",
+            &body,
+            "http://203.0.113.10/",
+        ];
+        lab.mif(&["-i", "lte"], &words)
+    };
+    assert_eq!(post(100).ok(), "10.2.0.2");
+    assert!(post(4000).fails().contains("timed out"));
+    finds_and_mends(
+        &lab,
+        "mtu-too-large",
+        "wan1 sends packets of 1500 bytes, but 10.2.0.1 answers none longer than 1420",
+    );
+    assert_eq!(post(4000).ok(), "10.2.0.2");
+    assert_eq!([lab.packets("ra"), lab.packets("rv")], [0, 0]);
+}
+
+#[test]
+fn jumbo_frames_on_one_side() {
+    let lab = lab("10.2.0.1");
+    lab.host_ip("link set wan1 mtu 9000");
+    finds_and_mends(&lab, "mtu-too-large", "answers none longer than 1500");
+}
+
+#[test]
+fn packets_too_long_for_one_family_or_not_to_be_tried() {
+    let lab = lab("10.2.0.1");
+    rb_loses(&lab, "ip6", "meta length > 1280");
+    finds_and_mends(
+        &lab,
+        "mtu-too-large",
+        "2001:db8:2::1 answers none longer than 1280",
+    );
+    lab.host_ip("link set wan1 mtu 1500");
+    // A firewall is no finding.
+    rb_loses(
+        &lab,
+        "inet",
+        "meta l4proto { icmp, ipv6-icmp } meta length > 84",
+    );
+    let out = doctor(&lab, &["lte"]);
+    assert!(
+        out.ok().contains("answers short echo requests only"),
+        "{out}"
+    );
+    rb_loses(
+        &lab,
+        "inet",
+        "meta l4proto { icmp, ipv6-icmp } meta length 84",
+    );
+    let out = doctor(&lab, &["lte"]);
+    assert!(
+        out.ok()
+            .contains("no router or DNS server answers echo requests"),
+        "{out}"
+    );
+    // Of others' groups the lab's root has none to name in a user namespace, so there it stays allowed.
+    let allowed = lab.run(&["cat", "/proc/sys/net/ipv4/ping_group_range"]);
+    if allowed.ok() != "0\t0" {
+        lab.as_root_in("host", &["sysctl", "-qw", "net.ipv4.ping_group_range=1 0"]);
+        let out = doctor(&lab, &["lte"]);
+        assert!(
+            out.ok().contains("this user may not send echo requests"),
+            "{out}"
+        );
+    }
+}
+
+#[test]
+fn a_router_that_says_that_packets_are_too_long_is_no_finding() {
+    // Behind the router, which does not answer itself.
+    let lab = lab("203.0.113.10");
+    rb_loses(&lab, "inet", "ip daddr 10.2.0.1 icmp type echo-request");
+    lab.as_root_in("rb", &["ip", "link", "set", "far", "mtu", "1300"]);
+    let out = doctor(&lab, &["lte"]);
+    assert!(
+        out.stdout
+            .contains("packets of 1500 bytes are not lost on the way to 203.0.113.10"),
+        "{out}"
+    );
 }
 
 #[test]

@@ -32,7 +32,8 @@ Policies are read from $XDG_CONFIG_HOME/mif (~/.config/mif) and /etc/mif. The va
 MIF_APP, MIF_INTERFACE, MIF_SOURCE and MIF_DNS count as they do for mif-run. Colours are for
 terminals only, and not if NO_COLOR is set.
 
-Exit status: 0; 1 the host does not tell what is needed; 2 bad usage; 78 faulty or missing policy.";
+Exit status: 0; 1 the host does not tell what is needed; 2 bad usage; 3 `mif doctor` found something;
+78 faulty or missing policy.";
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
@@ -45,9 +46,13 @@ pub(crate) enum Command {
     Pvd(Pvd),
     /// Find what is wrong with the networks of this host, and say what mends it.
     ///
-    /// Looks at the link, addresses, routes, routing rules and DNS servers of each network as a
-    /// program would find them that is run on it. Each DNS server is asked one question; nothing
-    /// else is sent, and nothing is changed. Exit status: 0 if nothing was found, 3 if something was.
+    /// Looks at the link, addresses, routes, routing rules, packet size and DNS servers of each
+    /// network as a program would find them that is run on it. Its routers (or a DNS server, where
+    /// they are silent) get a short and a long echo request, and each DNS server is asked one
+    /// question; more is sent only where something is wrong. Nothing is changed.
+    ///
+    /// Exit status: 0 nothing was found; 1 the host does not tell what is needed, or there is no such
+    /// network; 2 bad usage; 3 something was found.
     Doctor(Doctor),
     /// Check policy files: says ok, or tells all faults with exit status 78.
     Check {

@@ -1,14 +1,15 @@
 //! `mif doctor`: what is wrong with the host's networks, and the command that mends it.
 //!
 //! Each provisioning domain is looked at as a program that is put on it would find it. Nothing is
-//! changed here. What is sent is one question to each DNS server, and more only if it is asked
-//! for: the options say what.
+//! changed here. What is sent is a few echo requests to the router of each family and one question to
+//! each DNS server, and more only if something is wrong or it is asked for.
 
 mod link;
 mod names;
 mod patient;
 mod portal;
 mod routes;
+mod size;
 
 use mif_host::config::Environment;
 use mif_host::inventory::Inventory;
@@ -121,6 +122,7 @@ fn examine<'d>(domain: &'d Domain, inventory: &Inventory, arguments: &Doctor) ->
     if !routes::check(&patient, &mut examined) {
         return examined;
     }
+    size::check(&patient, &mut examined);
     names::check(&patient, &arguments.name, &mut examined);
     if let Some(url) = &arguments.probe {
         portal::check(&patient, url, &mut examined);

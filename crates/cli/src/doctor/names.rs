@@ -64,7 +64,7 @@ pub(super) fn check(patient: &Patient<'_>, name: &str, examined: &mut Examined<'
 }
 
 /// A server that no packet comes to is no finding of its own: that there is no route is one.
-fn can_ask(patient: &Patient<'_>, ip: IpAddr) -> bool {
+pub(super) fn can_ask(patient: &Patient<'_>, ip: IpAddr) -> bool {
     let leads = || patient.way(ip, Some(patient.interface.index), None);
     patient.is_own(ip) || (patient.route(ip).is_some() && matches!(leads(), Ok(Some(_))))
 }
