@@ -225,3 +225,54 @@ fn what_others_can_write_is_not_asked() {
         lab.mif(&LINK, &["getent", "hosts", "split.test"]).fails();
     });
 }
+
+#[test]
+fn a_network_without_known_servers_is_warned_of_before_the_start() {
+    let lab = Lab::new();
+    let said = |options: &[&str]| {
+        let out = lab.mif(options, &["true"]);
+        out.ok();
+        out.stderr
+    };
+    let file = |text: &str| {
+        let path = lab.write("warned.toml", text);
+        said(&["-p", path.to_str().unwrap()])
+    };
+    let warning = |names: &str, place: &str| {
+        format!(
+            "mif-run: warning: names will be refused: the host knows no DNS servers of {names} \
+             ({place}); name some with -d, or dns.servers in pvds.toml\n"
+        )
+    };
+    assert_eq!(said(&LINK), warning("`wan1`", "-i"));
+    assert_eq!(said(&["-s", "10.2.0.2"]), warning("`10.2.0.2`", "-s"));
+    assert_eq!(said(&["-i", "wan1,vpn0"]), warning("`wan1`, `vpn0`", "-i"));
+    let place = format!("{}:1", lab.dir().join("warned.toml").display());
+    assert_eq!(
+        file("use = [\"wan1\", \"none\"]\n[[rule]]\nto = \"10.0.0.0/8\"\nuse = \"system\"\n"),
+        warning("`wan1`", &place)
+    );
+    for options in [
+        &["-i", "wan1", "-d", "10.2.0.1"][..],
+        &["-i", "wan1,system"],
+        &["-i", "system"],
+        &["-i", "none"],
+        &["-i", "lo"],
+    ] {
+        assert_eq!(said(options), "", "{options:?}");
+    }
+    for text in [
+        "use = \"wan1\"\ndns = { servers = \"10.2.0.1\" }\n",
+        "use = \"wan1\"\n[[rule]]\nto = \"*.test\"\nuse = \"system\"\n",
+        "use = [\"a\", \"wan1\"]\n[pvd.a]\ninterface = \"wan0\"\ndns = { servers = \"10.1.0.1\" }\n",
+        "use = \"wan1\"\n[[rule]]\nto = \"10.0.0.0/8\"\nuse = \"a\"\n[pvd.a]\n\
+         interface = \"wan0\"\ndns = { servers = \"10.1.0.1\", zones = \"test\" }\n",
+    ] {
+        assert_eq!(file(text), "", "{text}");
+    }
+    // One that is not there is warned of as such.
+    lab.link_down("vpn0");
+    assert!(!said(&["-i", "vpn0"]).contains("DNS"));
+    networkd_says(&lab, "DNS=10.2.0.1");
+    assert_eq!(said(&LINK), "");
+}

@@ -6,7 +6,7 @@ use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
 use mif_host::config::{self, Environment, LoadError, Loaded};
-use mif_policy::{Choice, Host as _, Interface, Policy, PvdId, Unusable, Use};
+use mif_policy::{Choice, Host as _, Interface, Policy, PvdId, Unusable, Use, Verdict};
 
 use crate::Failure;
 
@@ -14,6 +14,10 @@ use crate::Failure;
 pub(crate) const FAULTY: u8 = 78;
 /// The program's name when none is given: no program but `apps/default.toml` is meant.
 pub(crate) const ANY_PROGRAM: &str = "default";
+/// A name as good as any other (RFC 6761 section 6.4); it is not asked for.
+const ANY_NAME: &str = "name.invalid.";
+/// The index of loopback in every network namespace: `LOOPBACK_IFINDEX` of the kernel.
+const LOOPBACK: u32 = 1;
 
 /// Loads the policy of the program that was typed as `program`.
 ///
@@ -85,6 +89,37 @@ pub(crate) fn missing(policy: &Policy) -> Vec<String> {
         warnings.push(there_are(policy));
     }
     warnings
+}
+
+/// The warning that names will be refused, because nobody knows a DNS server of the networks of
+/// `use` that are there. Where rules by name or zones send names elsewhere, those may be all that
+/// the program needs, and nothing is said; nor of loopback, which leads to no names.
+pub(crate) fn without_servers(policy: &Policy) -> Option<String> {
+    let has_names = policy.rules.iter().any(|rule| !rule.names.is_empty());
+    if has_names || policy.pvds.iter().any(|pvd| !pvd.dns.zones.is_empty()) {
+        return None;
+    }
+    let host = mif_host::Host::new(policy);
+    let found = policy.resolvers(ANY_NAME, &host);
+    let Verdict::Refuse(_) = found.verdict() else {
+        return None;
+    };
+    let mut names: Vec<String> = Vec::new();
+    for &(id, why) in &found.passed_over {
+        let leads_out = host.link(id).is_ok_and(|link| link.index != LOOPBACK);
+        if why == Unusable::NoServers && leads_out {
+            names.push(format!("`{}`", policy.pvd(id).name));
+        }
+    }
+    if names.is_empty() {
+        return None;
+    }
+    Some(format!(
+        "names will be refused: the host knows no DNS servers of {} ({}); name some with -d, or \
+         dns.servers in pvds.toml",
+        names.join(", "),
+        policy.place(policy.rule(found.rule).place)
+    ))
 }
 
 fn missing_of(list: &Use, host: &mif_host::Host) -> Vec<PvdId> {

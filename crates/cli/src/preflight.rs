@@ -59,7 +59,8 @@ fn examine(
         status: trouble.status(),
         message: trouble.to_string(),
     })?;
-    for warning in policy::missing(&policy) {
+    let nameless = policy::without_servers(&policy);
+    for warning in policy::missing(&policy).into_iter().chain(nameless) {
         eprintln!("mif-run: warning: {warning}");
     }
     Ok((file, program))
