@@ -155,7 +155,7 @@ fn none(patient: &Patient<'_>, instead: Option<&str>) -> Finding {
     Finding {
         check: "no-dns-servers",
         what: format!("no DNS servers are known for {domain}"),
-        why: "Names of programs on it are asked of the host's resolver, over the default network."
+        why: "Names that programs on it look up are refused, unless their list ends in `system`."
             .to_owned(),
         hint: Some(match instead {
             Some(instead) => {
