@@ -74,6 +74,71 @@ fn a_network_configured_by_hand_is_shown_as_it_is() {
     assert!(out.fails().contains("there are work, "), "{out}");
 }
 
+/// Leaves a file of an agent's in the lab, named by the index of `wan1`.
+fn agent_wrote(lab: &Lab, folder: &str, text: &str) {
+    let script = "mkdir -p $1 && printf %s \"$2\" >$1/$(cat /sys/class/net/wan1/ifindex)";
+    lab.as_root_in("host", &["sh", "-c", script, "sh", folder, text]);
+}
+
+/// The files are those that the real agents wrote (`crates/host/tests/agents`), with the lab's
+/// addresses in leases and more time to them.
+#[test]
+fn networks_of_networkd_and_networkmanager_are_shown_with_what_they_were_given() {
+    let networkd = include_str!("../crates/host/tests/agents/networkd/run/systemd/netif/links/3");
+    let manager =
+        include_str!("../crates/host/tests/agents/network-manager/run/NetworkManager/devices/3");
+    let manager = manager
+        .replace("=10.2.0.56", "=10.2.0.2")
+        .replace("=2001:db8:2::17c", "=2001:db8:2::2")
+        .replace("expiry=1795505739", "expiry=4102444800");
+    for (agent, folder, text, servers, search) in [
+        (
+            "systemd-networkd",
+            "/run/systemd/netif/links",
+            networkd,
+            &[
+                "192.0.2.53",
+                "fe80::5%INDEX",
+                "10.2.0.1",
+                "10.2.0.3",
+                "2001:db8:2::1",
+                "fe80::1%INDEX",
+            ][..],
+            &["corp.example", "b.test", "more.b.test", "six.b.test"][..],
+        ),
+        (
+            "NetworkManager",
+            "/run/NetworkManager/devices",
+            &manager,
+            &["10.2.0.1", "10.2.0.3", "2001:db8:2::1", "fe80::1%INDEX"],
+            &["b.test", "more.b.test", "six.b.test"],
+        ),
+    ] {
+        let lab = Lab::new();
+        agent_wrote(&lab, folder, text);
+        let wan1 = domain(&lab, "wan1");
+        // Link-local addresses have their interface with them.
+        let index = wan1["link"]["index"].to_string();
+        let servers: Vec<_> = servers
+            .iter()
+            .map(|server| server.replace("INDEX", &index))
+            .collect();
+        assert_eq!(wan1["dns"]["agent"], agent);
+        assert_eq!(
+            wan1["dns"]["servers"],
+            serde_json::json!(servers),
+            "{agent}"
+        );
+        assert_eq!(wan1["dns"]["search"], serde_json::json!(search), "{agent}");
+        assert_eq!(addresses(&wan1), ["10.2.0.2", "2001:db8:2::2"], "{agent}");
+        let wan0 = domain(&lab, "wan0");
+        assert_eq!(wan0["dns"]["servers"], serde_json::json!([]), "{agent}");
+        let list = mif(&lab, &["pvd", "list"]);
+        let row = list.ok().lines().find(|row| row.starts_with("wan1 "));
+        assert!(row.is_some_and(|row| row.contains(&servers[0])), "{list}");
+    }
+}
+
 #[test]
 fn a_network_of_router_advertisements_alone_has_their_lifetimes() {
     let lab = Lab::new();
