@@ -40,8 +40,10 @@ pub(super) fn server(word: &str) -> Result<Server, Wrong> {
 fn encrypted(word: &str, at: &str, transport: DnsTransport, right: &str) -> Result<Server, Wrong> {
     let host = at.rsplit_once(':').map_or(at, |(host, _)| host);
     if domain(word, host).is_ok() {
-        let right = format!("its address, and the name behind it: ADDRESS#{host}");
-        return Err(wrong(word, "has a name for its address", &right));
+        // Nobody could be asked where it is.
+        let right =
+            format!("the address, with the name of its certificate behind it: ADDRESS#{host}");
+        return Err(wrong(word, "has a name where the address belongs", &right));
     }
     Ok(Server {
         address: place(word, at, &transport, right)?,
