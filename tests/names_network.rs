@@ -156,10 +156,14 @@ fn every_way_of_asking_follows() {
 #[test]
 fn a_link_local_server_is_asked_on_its_link() {
     let lab = Lab::new();
-    let script = "ip addr add fe80::53/64 dev host nodad; dnsmasq --conf-file=/dev/null --user=root \
-                  --group= --pid-file= --bind-interfaces --listen-address=fe80::53 --no-resolv \
-                  --no-hosts --address=/local.test/203.0.113.22 --log-facility=/dev/null";
-    lab.as_root_in("rb", &["sh", "-c", script]);
+    let address = "ip addr add fe80::53/64 dev host nodad";
+    lab.as_root_in("rb", &address.split(' ').collect::<Vec<_>>());
+    let server = "--conf-file=/dev/null --keep-in-foreground --user=root --group= --pid-file= \
+                  --bind-interfaces --listen-address=fe80::53 --no-resolv --no-hosts \
+                  --address=/local.test/203.0.113.22 --log-facility=-";
+    let server = lab.command("dnsmasq").args(server.split(' '));
+    let server = server.within("rb").root().spawn();
+    server.wait_for_error_line("started, version");
     networkd_says(&lab, "DNS=fe80::53");
     let out = lab.mif(&LINK, &["getent", "ahostsv4", "a.local.test"]);
     assert!(out.ok().starts_with("203.0.113.22"), "{out}");
