@@ -5,6 +5,7 @@ use std::ffi::CStr;
 use std::fmt::{self, Write};
 use std::os::fd::OwnedFd;
 
+use mif_socket::Descriptor;
 use rustix::fs::{Mode, OFlags};
 use rustix::io::{self, Errno};
 
@@ -19,6 +20,7 @@ pub(crate) const PATH: &CStr = c"/proc/net/if_inet6";
 pub(crate) fn view(call: &str, close_on_exec: bool) -> Option<Result<OwnedFd, Errno>> {
     let shown = Shown::by_policy(call)?;
     let file = rustix::fs::open(PATH, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty()).ok()?;
+    let file = Descriptor::from(file);
     let make = || {
         memfd::sealed(c"if_inet6", close_on_exec, |to| {
             copy(

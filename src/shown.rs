@@ -5,6 +5,7 @@ use std::ffi::{CStr, c_char};
 
 use mif_host::View;
 use mif_policy::{Host, Interface, Policy};
+use mif_socket::Descriptor;
 use rustix::net::netdevice::{InlinedName, index_to_name_inlined};
 use rustix::net::{AddressFamily, SocketFlags, SocketType};
 
@@ -55,7 +56,9 @@ impl Shown {
     fn find_names(&mut self, host: &View<'_>) {
         let (family, kind) = (AddressFamily::UNIX, SocketType::DGRAM);
         let socket = rustix::net::socket_with(family, kind, SocketFlags::CLOEXEC, None);
-        let Ok(socket) = socket else { return };
+        let Ok(socket) = socket.map(Descriptor::from) else {
+            return;
+        };
         let index = |id| {
             let pvd = self.policy.pvd(id);
             match (pvd.interface, pvd.sources.first()) {

@@ -244,13 +244,24 @@ fn threads_cancelled_before_the_call_end_and_the_program_goes_on() {
         "gethostbyaddr",
         "getnameinfo",
         "res_query",
+        "if_inet6",
+        "getifaddrs",
     ];
+    let shown = lab.write(
+        "shown.toml",
+        "use = \"wan1\"\ninterfaces = \"policy\"\ndns = { servers = \"10.2.0.1\" }\n",
+    );
+    let by_file = ["-p", shown.to_str().unwrap()];
     for call in calls {
         let words = [call, "split.test", "198.51.100.7"];
         let probe = || lab.command(lab.probe("cancelled")).args(words);
         assert_eq!(probe().run().ok(), "cleaned up", "{call}");
         assert_eq!(probe().preload().run().ok(), "cleaned up", "{call}");
-        for options in [&["-v", "-i", "wan1", "-d", "10.2.0.1"][..], &["-i", "wan1"]] {
+        for options in [
+            &["-v", "-i", "wan1", "-d", "10.2.0.1"][..],
+            &["-i", "wan1"],
+            &by_file,
+        ] {
             let logged = probe().env("MIF_LOG_FILE", lab.home().join("log"));
             let out = logged.mif(options).run();
             assert_eq!(out.ok(), "cleaned up", "{call}");

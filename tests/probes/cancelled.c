@@ -4,6 +4,7 @@
  * is another. */
 #include <arpa/inet.h>
 #include <fcntl.h>
+#include <ifaddrs.h>
 #include <netdb.h>
 #include <pthread.h>
 #include <resolv.h>
@@ -82,6 +83,18 @@ static void by_fopen(void)
     fopen("/etc/resolv.conf", "r");
 }
 
+static void by_if_inet6(void)
+{
+    open("/proc/net/if_inet6", O_RDONLY);
+}
+
+static void by_getifaddrs(void)
+{
+    struct ifaddrs *list;
+    if (getifaddrs(&list) == 0)
+        freeifaddrs(list);
+}
+
 static const struct {
     const char *name;
     void (*call)(void);
@@ -97,6 +110,8 @@ static const struct {
     {"gethostbyaddr", by_gethostbyaddr},
     {"getnameinfo", by_getnameinfo},
     {"res_query", by_res_query},
+    {"if_inet6", by_if_inet6},
+    {"getifaddrs", by_getifaddrs},
 };
 
 static void cleaned_up(void *unused)
