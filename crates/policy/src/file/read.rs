@@ -3,6 +3,8 @@
 //!
 //! serde's derived readers stop at the first fault; here a fault is noted and reading goes on.
 
+use std::cell::Cell;
+
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
@@ -32,6 +34,16 @@ pub(super) struct Placed<T> {
 pub(super) struct Report<'t> {
     texts: Vec<&'t Text>,
     faults: Vec<(usize, usize, Fault)>,
+    counted: Cell<Counted>,
+}
+
+/// How far the lines of a text have been counted: rules are asked about in the order in which they
+/// stand, and a text is gone through once.
+#[derive(Clone, Copy, Default)]
+struct Counted {
+    file: usize,
+    bytes: usize,
+    lines: usize,
 }
 
 /// A table that is being read.
@@ -55,6 +67,7 @@ impl<'t> Report<'t> {
         Self {
             texts,
             faults: Vec::new(),
+            counted: Cell::default(),
         }
     }
 
@@ -80,8 +93,22 @@ impl<'t> Report<'t> {
 
     /// The line of a place in a text, from 1.
     pub(super) fn line(&self, file: usize, start: usize) -> u32 {
-        let before = self.texts[file].text.as_bytes().iter().take(start);
-        u32::try_from(before.filter(|&&byte| byte == b'\n').count() + 1).unwrap_or(u32::MAX)
+        let text = self.texts[file].text.as_bytes();
+        let start = start.min(text.len());
+        let mut counted = self.counted.get();
+        if counted.file != file || counted.bytes > start {
+            counted = Counted {
+                file,
+                ..Counted::default()
+            };
+        }
+        counted.lines += text[counted.bytes..start]
+            .split(|&byte| byte == b'\n')
+            .count()
+            - 1;
+        counted.bytes = start;
+        self.counted.set(counted);
+        u32::try_from(counted.lines + 1).unwrap_or(u32::MAX)
     }
 
     /// All faults by text and place; those of options last.

@@ -206,10 +206,8 @@ fn prefix(word: &str, network: &str, length: &str) -> Result<Prefix, Wrong> {
     };
     let max = if ip.is_ipv4() { 32 } else { 128 };
     // `+8` and `08` are numbers to Rust and slips of the pen to everyone else.
-    let digits = length
-        .parse::<u8>()
-        .ok()
-        .filter(|number| number.to_string() == length);
+    let is_plain = length == "0" || !length.starts_with(['+', '0']);
+    let digits = length.parse::<u8>().ok().filter(|_| is_plain);
     let prefix = digits.and_then(|length| Some((Prefix::new(ip, length)?, length)));
     let Some((prefix, length)) = prefix else {
         return Err(wrong(
@@ -228,7 +226,7 @@ fn prefix(word: &str, network: &str, length: &str) -> Result<Prefix, Wrong> {
         };
         return Err(wrong(word, "is an IPv4-mapped prefix", &right));
     }
-    if prefix.to_string() != format!("{ip}/{length}") {
+    if prefix.network() != ip {
         let right = format!("`{prefix}`, or `{ip}` for the one address");
         return Err(wrong(word, "has bits set behind its length", &right));
     }
