@@ -3,7 +3,7 @@
 
 use std::net::IpAddr;
 
-use mif_policy::{Families, Need, Origin, Resolvers, RuleId, Verdict};
+use mif_policy::{Families, Need, Origin, Resolvers, Verdict};
 use mif_resolve::{Answer, Ask, Failure, Plan, Scope};
 
 use crate::guard::{uncancelled, unless_panic};
@@ -123,7 +123,7 @@ pub(crate) fn remember(active: &Active, name: &str, addresses: &[IpAddr], origin
     unless_panic((), || {
         let policy = &active.policy;
         let origin = origin.filter(|_| policy.has_several_networks());
-        let rules: Vec<RuleId> = policy.rules_naming(name).collect();
+        let rules = policy.rules_naming(name);
         for &address in addresses {
             let (address, rules) = (mif_socket::canonical(address), &*rules);
             active.learned.remember(address, Known { rules, origin });

@@ -94,10 +94,8 @@ impl Policy {
     /// address was looked up.
     #[must_use]
     pub fn has_several_networks(&self) -> bool {
-        let mut choices = self.rules.iter().flat_map(|rule| &rule.choices.0);
-        let mut choices = choices.by_ref().filter(|&&choice| choice != Choice::None);
-        let first = choices.next();
-        choices.any(|choice| Some(choice) != first)
+        let choices = self.rules.choices().iter();
+        choices.filter(|&&choice| choice != Choice::None).count() > 1
     }
 
     /// Whether no look-up is ever this policy's: it names no servers, no rule by name, no network
@@ -116,21 +114,14 @@ impl Policy {
     #[must_use]
     #[inline]
     pub fn rule_for(&self, flow: &Flow<'_>) -> RuleId {
-        // The last rule matches every flow.
-        let last = self.last_rule();
-        let mut others = self.ids().take(last.0 as usize);
-        let found = others.find(|&(id, rule)| rule.matches(id, flow));
-        found.map_or(last, |(id, _)| id)
+        self.rules.first(flow)
     }
 
     /// The rule that decides how `name` is looked up: the first with a pattern for it, or with no
     /// condition at all. Ports and protocols are not known yet and do not count.
     #[must_use]
     pub fn rule_for_name(&self, name: &str) -> RuleId {
-        let found = self
-            .ids()
-            .find(|(_, rule)| rule.names_match(name) || rule.is_general());
-        found.map_or(self.last_rule(), |(id, _)| id)
+        self.rules.first_for_name(name)
     }
 
     /// The rule that decides whom the name of an address is asked of: the first that has the
@@ -138,20 +129,16 @@ impl Policy {
     /// `reverse_name` (below `in-addr.arpa`, `ip6.arpa`), or no condition at all.
     #[must_use]
     pub fn rule_for_address(&self, ip: IpAddr, reverse_name: &str, named: &[RuleId]) -> RuleId {
-        let found = self.ids().find(|(id, rule)| {
-            rule.names_match(reverse_name)
-                || rule.prefixes.iter().any(|prefix| prefix.contains(ip))
-                || (!rule.names.is_empty() && named.contains(id))
-                || rule.is_general()
-        });
-        found.map_or(self.last_rule(), |(id, _)| id)
+        self.rules.first_for_address(ip, reverse_name, named)
     }
 
     /// The rules with a pattern for `name`, in order.
-    pub fn rules_naming<'s>(&'s self, name: &'s str) -> impl Iterator<Item = RuleId> + 's {
-        self.ids()
-            .filter(|(_, rule)| rule.names_match(name))
-            .map(|(id, _)| id)
+    #[must_use]
+    pub fn rules_naming(&self, name: &str) -> Vec<RuleId> {
+        let mut rules: Vec<_> = self.rules.naming(name).collect();
+        rules.sort_unstable();
+        rules.dedup();
+        rules
     }
 
     /// The first usable network of a rule.
@@ -253,12 +240,9 @@ impl Policy {
         if is_multicast(ip) || (self.local && is_loopback(ip)) || ip_is_broadcast(ip) {
             return true;
         }
-        let lists = self
-            .rules
-            .iter()
-            .map(|rule| &rule.choices)
-            .chain(&self.listen);
-        lists.flat_map(|list| &list.0).any(|choice| match *choice {
+        let listen = self.listen.iter().flat_map(|list| &list.0);
+        let mut choices = self.rules.choices().iter().chain(listen);
+        choices.any(|choice| match *choice {
             Choice::System => true,
             Choice::None => false,
             Choice::Pvd(id) => self
@@ -275,21 +259,15 @@ impl Policy {
             sources.contains(&ip)
         }
     }
-
-    fn ids(&self) -> impl Iterator<Item = (RuleId, &Rule)> {
-        (0..).map(RuleId).zip(&self.rules)
-    }
 }
 
 impl Rule {
-    fn matches(&self, id: RuleId, flow: &Flow<'_>) -> bool {
+    /// Whether its ports and its protocol are those of a flow.
+    #[inline]
+    pub(crate) fn fits(&self, flow: &Flow<'_>) -> bool {
         let port = flow.destination.port();
-        let ip = flow.destination.ip();
         self.protocol.is_none_or(|wanted| wanted == flow.protocol)
             && (self.ports.is_empty() || self.ports.iter().any(|range| range.contains(&port)))
-            && (self.has_no_destination()
-                || self.prefixes.iter().any(|prefix| prefix.contains(ip))
-                || (!self.names.is_empty() && flow.named.contains(&id)))
     }
 
     /// It has no condition at all.
@@ -297,12 +275,9 @@ impl Rule {
         self.has_no_destination() && self.ports.is_empty() && self.protocol.is_none()
     }
 
-    fn has_no_destination(&self) -> bool {
+    /// It holds for every destination.
+    pub(crate) fn has_no_destination(&self) -> bool {
         self.prefixes.is_empty() && self.names.is_empty()
-    }
-
-    fn names_match(&self, name: &str) -> bool {
-        self.names.iter().any(|pattern| pattern.matches(name))
     }
 }
 

@@ -23,9 +23,7 @@ impl Policy {
 
     /// All entries of all lists.
     fn choices(&self) -> impl Iterator<Item = Choice> {
-        let rules = self.rules.iter().map(|rule| &rule.choices);
-        rules
-            .chain(&self.listen)
-            .flat_map(|list| list.0.iter().copied())
+        let listen = self.listen.iter().flat_map(|list| &list.0);
+        self.rules.choices().iter().chain(listen).copied()
     }
 }

@@ -16,6 +16,7 @@ mod known;
 mod model;
 mod names;
 mod resolvers;
+mod rules;
 mod server;
 mod verdict;
 
@@ -29,6 +30,7 @@ pub use model::{
 };
 pub use names::{InterfaceName, NamePattern, Prefix, Zone};
 pub use resolvers::{Resolver, Resolvers, Why};
+pub use rules::Rules;
 pub use server::{DnsTransport, Server, ServerName};
 pub use verdict::{
     Bound, Flow, Gave, Host, Link, Need, Origin, Pass, Protocol, Refusal, Route, Unusable, Verdict,

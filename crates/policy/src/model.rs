@@ -6,6 +6,7 @@ use std::ops::RangeInclusive;
 
 use crate::addrsel::AddressSelection;
 use crate::names::{InterfaceName, NamePattern, Prefix, Zone};
+use crate::rules::Rules;
 use crate::server::Server;
 use crate::verdict::Protocol;
 
@@ -17,7 +18,7 @@ pub struct Policy {
     pub pvds: Vec<Pvd>,
     /// The rules in order, the first that matches decides. The last one is always `use` itself
     /// and matches every flow.
-    pub rules: Vec<Rule>,
+    pub rules: Rules,
     /// The networks on which a wildcard listener is reachable; `None` where the policy does not
     /// say, and then it is as the last rule.
     pub listen: Option<Use>,
@@ -194,14 +195,14 @@ impl Policy {
     pub fn refusing() -> Self {
         Self {
             pvds: Vec::new(),
-            rules: vec![Rule {
+            rules: Rules::new(vec![Rule {
                 prefixes: Vec::new(),
                 names: Vec::new(),
                 ports: Vec::new(),
                 protocol: None,
                 choices: Use(Box::new([Choice::None])),
                 place: Place::Default,
-            }],
+            }]),
             listen: None,
             explicit: Explicit::Refuse,
             local: true,

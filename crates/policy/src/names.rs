@@ -81,6 +81,18 @@ impl Prefix {
         Some(Self { network, length })
     }
 
+    /// Its first address.
+    #[must_use]
+    pub fn network(&self) -> IpAddr {
+        self.network
+    }
+
+    /// Whether it is of IPv4.
+    #[must_use]
+    pub fn is_ipv4(&self) -> bool {
+        self.network.is_ipv4()
+    }
+
     /// The bits of it that count.
     #[must_use]
     pub fn length(&self) -> u8 {

@@ -255,14 +255,12 @@ impl<'p> Resolvers<'p> {
     fn of_zones(&self, name: &str, host: &impl Host) -> Vec<Resolver<'p>> {
         let policy = self.policy;
         let listed = &policy.rule(self.rule).choices.0;
-        let mut seen: Vec<PvdId> = Vec::new();
         let mut found = Vec::new();
-        for choice in policy.rules.iter().flat_map(|rule| &rule.choices.0) {
+        for choice in policy.rules.choices() {
             let Choice::Pvd(id) = *choice else { continue };
-            if listed.contains(choice) || seen.contains(&id) {
+            if listed.contains(choice) {
                 continue;
             }
-            seen.push(id);
             let dns = &policy.pvd(id).dns;
             let may_hold = narrowest(&dns.zones, name).is_some()
                 || (dns.zones.is_empty() && dns.servers.is_empty() && dns.trusted);

@@ -357,7 +357,7 @@ fn names_are_looked_up_by_their_rule() {
         ("who.test", 4, vec![]),
     ] {
         assert_eq!(policy.rule_for_name(name).0, decides, "{name}");
-        let found: Vec<u32> = policy.rules_naming(name).map(|id| id.0).collect();
+        let found: Vec<u32> = policy.rules_naming(name).iter().map(|id| id.0).collect();
         assert_eq!(found, matching, "{name}");
     }
 }

@@ -431,7 +431,7 @@ fn the_name_of_an_address_is_asked_of_the_domain_that_leads_to_it() {
             .unwrap();
         PvdId(u16::try_from(at).unwrap())
     };
-    let corp: Vec<_> = policy.rules_naming("a.corp.test").collect();
+    let corp = policy.rules_naming("a.corp.test");
     for (ip, reverse_name, named, origin, expected) in [
         (
             "203.0.113.1",

@@ -146,7 +146,7 @@ impl Explainer<'_> {
     /// The rule for flows to addresses that a look-up of `name` returned, as far as prefixes do
     /// not decide first.
     fn rule_for_answers(&self, name: &str, port: u16) -> RuleId {
-        let named: Vec<RuleId> = self.policy.rules_naming(name).collect();
+        let named = self.policy.rules_naming(name);
         let fits = |id: &RuleId, rule: &mif_policy::Rule| {
             self.fits(rule, port)
                 && (named.contains(id) || (rule.prefixes.is_empty() && rule.names.is_empty()))

@@ -11,6 +11,7 @@ use crate::fault::{Wrong, quoted};
 use crate::model::{
     Choice, Dns, Explicit, Families, Interface, Interfaces, Place, Policy, Pvd, PvdId, Rule, Use,
 };
+use crate::rules::Rules;
 
 /// The library keeps what it knows of each domain in a table of this size.
 const MAX_PVDS: usize = 64;
@@ -70,7 +71,7 @@ pub(super) fn lower(
     };
     Policy {
         pvds: lowering.pvds,
-        rules,
+        rules: Rules::new(rules),
         listen,
         explicit: app.explicit.unwrap_or(default),
         local: app.local.unwrap_or(true),
