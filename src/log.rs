@@ -7,7 +7,7 @@ use std::ffi::CString;
 use std::fmt::{self, Write};
 use std::os::fd::BorrowedFd;
 
-use mif_policy::{Choice, Pass, Policy, Refusal, RuleId, Unusable, Verdict};
+use mif_policy::{Pass, Verdict};
 use mif_socket::Descriptor;
 use rustix::fs::{Mode, OFlags};
 
@@ -80,7 +80,7 @@ impl Log {
         verdict: &Verdict<'_>,
         needed: Level,
     ) {
-        let outcome = Outcome { active, verdict };
+        let outcome = active.policy.outcome(verdict, active.faulty);
         self.line(needed, format_args!("{call} {subject}: {outcome}"));
     }
 
@@ -115,118 +115,6 @@ impl Log {
             let _ = rustix::io::write(stderr(), bytes);
         }
     }
-}
-
-/// The decision in words: network, interface, rule and outcome.
-struct Outcome<'a> {
-    active: &'a Active,
-    verdict: &'a Verdict<'a>,
-}
-
-impl fmt::Display for Outcome<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let policy = &self.active.policy;
-        match self.verdict {
-            Verdict::Pass(Pass::Local) => f.write_str("local, not touched"),
-            Verdict::Pass(Pass::Scoped) => f.write_str("its scope id names the interface"),
-            Verdict::Pass(Pass::Respected) => f.write_str("the application's own choice stands"),
-            Verdict::Pass(Pass::System(rule)) => write!(f, "system, by {}", by(policy, *rule)),
-            Verdict::Route(route) => {
-                write!(f, "{}", route.name)?;
-                match route.interface {
-                    mif_policy::Interface::Named(name) => write!(f, " (interface {name}")?,
-                    mif_policy::Interface::OfSource => {
-                        write!(f, " (interface index {}", route.index)?;
-                    }
-                }
-                if let Some(source) = route.source {
-                    write!(f, ", source {source}")?;
-                }
-                write!(f, "), by {}", by(policy, route.rule))
-            }
-            Verdict::Refuse(refusal) => {
-                f.write_str("refused: ")?;
-                self.refusal(f, *refusal)
-            }
-        }
-    }
-}
-
-impl Outcome<'_> {
-    fn refusal(&self, f: &mut fmt::Formatter<'_>, refusal: Refusal) -> fmt::Result {
-        let policy = &self.active.policy;
-        match refusal {
-            Refusal::Internal => f.write_str("the kernel would not put the socket on the network"),
-            Refusal::Mark(rule) => write!(
-                f,
-                "SO_MARK needs CAP_NET_ADMIN or CAP_NET_RAW, and {} wants a mark",
-                by(policy, rule)
-            ),
-            Refusal::Source(rule) => {
-                write!(
-                    f,
-                    "the socket cannot take the source address of {}",
-                    by(policy, rule)
-                )
-            }
-            Refusal::Family => f.write_str("the policy's family excludes it"),
-            Refusal::Chosen(_) if self.active.faulty => f.write_str("the policy has a fault"),
-            Refusal::Chosen(rule) => write!(f, "none, by {}", by(policy, rule)),
-            Refusal::LocalForbidden(rule) => {
-                write!(
-                    f,
-                    "local = false, and no network of {} leads to it",
-                    by(policy, rule)
-                )
-            }
-            Refusal::Resolver(rule) => write!(
-                f,
-                "a DNS server that is not the network's (dns.guard), by {}",
-                by(policy, rule)
-            ),
-            Refusal::Origin(rule, pvd, why) => write!(
-                f,
-                "it was looked up on {}, and {why}, by {}",
-                policy.pvd(pvd).name,
-                by(policy, rule)
-            ),
-            Refusal::Elsewhere(rule) => write!(
-                f,
-                "the application put the socket on another network than {}",
-                by(policy, rule)
-            ),
-            Refusal::Exhausted(rule, why) => {
-                write!(
-                    f,
-                    "{}{why}, by {}",
-                    first_name(policy, rule, why),
-                    by(policy, rule)
-                )
-            }
-        }
-    }
-}
-
-/// The name that the reason is about: the first network of the rule.
-fn first_name(policy: &Policy, rule: RuleId, why: Unusable) -> impl fmt::Display + use<'_> {
-    let first = policy.rule(rule).choices.0.first();
-    let name = match first {
-        Some(Choice::Pvd(id)) if why != Unusable::Unknown || policy.pvds.len() == 1 => {
-            &*policy.pvd(*id).name
-        }
-        _ => "",
-    };
-    std::fmt::from_fn(move |f| {
-        if name.is_empty() {
-            Ok(())
-        } else {
-            write!(f, "{name}: ")
-        }
-    })
-}
-
-fn by(policy: &Policy, rule: RuleId) -> impl fmt::Display + use<'_> {
-    policy.place(policy.rule(rule).place)
 }
 
 /// A buffer that takes what fits, and keeps a byte for the line's end.

@@ -15,6 +15,7 @@ mod interfaces;
 mod known;
 mod model;
 mod names;
+mod outcome;
 mod resolvers;
 mod rules;
 mod server;
