@@ -16,6 +16,7 @@ mod known;
 mod model;
 mod names;
 mod outcome;
+mod resolv_conf;
 mod resolvers;
 mod rules;
 mod server;
@@ -30,6 +31,7 @@ pub use model::{
     RuleId, Use,
 };
 pub use names::{InterfaceName, NamePattern, Prefix, Zone};
+pub use resolv_conf::ResolvConf;
 pub use resolvers::{Resolver, Resolvers, Why};
 pub use rules::Rules;
 pub use server::{DnsTransport, Server, ServerName};
