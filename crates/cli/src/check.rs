@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use mif_host::config::{self, Environment, LoadError, Loaded};
-use mif_policy::{Fault, Faults, Text};
+use mif_policy::{Fault, Faults};
 use serde::Serialize;
 
 use crate::arguments::Output;
@@ -61,7 +61,7 @@ impl Report {
     fn check(&mut self, environment: &Environment, files: &[PathBuf]) {
         for file in files {
             if file.file_name() == Some(OsStr::new("pvds.toml")) {
-                self.note(domains(file));
+                self.note(domains(environment, file));
             } else {
                 self.note(application(environment, file));
             }
@@ -171,12 +171,10 @@ fn of_environment(environment: &Environment) -> Result<String, Trouble> {
 }
 
 /// A file of provisioning domains is checked alone, so that one without an application counts.
-fn domains(file: &Path) -> Result<String, Trouble> {
+fn domains(environment: &Environment, file: &Path) -> Result<String, Trouble> {
     let path = file.display().to_string();
-    let text = fs::read_to_string(file).map_err(|why| Trouble::Other(format!("{path}: {why}")))?;
-    let text = Text {
-        path: path.clone().into(),
-        text,
+    let Some(text) = environment.text(file)? else {
+        return Err(Trouble::Other(format!("{path}: there is no such file")));
     };
     mif_policy::domains(&text)
         .map(|_| path)

@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 use std::fs;
 use std::io::{self, Write as _};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use mif_host::config::Environment;
@@ -62,18 +63,27 @@ fn default_file() -> Result<PathBuf, Failure> {
         })
 }
 
-/// Writes a file of the user's, which is there already only with `force`, and its folder.
+/// Writes a file of the user's, which is there already only with `force`, and its folder. Nobody else
+/// may write to them, whatever the umask: the file would not count.
 pub(crate) fn write(file: &Path, text: &str, force: bool) -> io::Result<()> {
     if let Some(folder) = file.parent() {
-        fs::create_dir_all(folder)?;
+        let mut folders = fs::DirBuilder::new();
+        folders.recursive(true).mode(0o755).create(folder)?;
     }
+    let mut options = fs::File::options();
+    options.write(true).mode(0o644);
     if !force {
-        return fs::File::create_new(file)?.write_all(text.as_bytes());
+        let mut new = options.create_new(true).open(file)?;
+        return new.write_all(text.as_bytes());
     }
     // Readers see the old file or the new one, never half of it.
     let mut new = file.as_os_str().to_owned();
     new.push(".new");
-    fs::write(&new, text)?;
+    let _ = fs::remove_file(&new);
+    options
+        .create_new(true)
+        .open(&new)?
+        .write_all(text.as_bytes())?;
     fs::rename(&new, file)
 }
 

@@ -2,16 +2,19 @@
 //! `apps/NAME.toml`. What the files mean is `mif_policy`'s to say.
 //!
 //! A file that is not there is no fault where there is another place to look; a file that is
-//! there and cannot be read always is, because a policy that is skipped is a policy not obeyed.
+//! there and cannot be read always is, because a policy that is skipped is a policy not obeyed. So
+//! is one that somebody else than root and the user may have written.
 
 use std::env;
 use std::ffi::OsString;
 use std::fmt;
 use std::fs;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use mif_policy::{Faults, Input, Options, Policy, Text, parse};
+
+use crate::trust::{self, Distrust, Untrusted};
 
 /// The environment that decides about policies, as values.
 #[derive(Clone, Debug, Default)]
@@ -62,6 +65,15 @@ pub enum LoadError {
         /// Why not.
         error: io::Error,
     },
+    /// Somebody else may have written a file.
+    Distrusted {
+        /// The file.
+        path: PathBuf,
+        /// Its folder, if that is why.
+        folder: Option<PathBuf>,
+        /// Why it does not count.
+        why: Distrust,
+    },
     /// `MIF_APP` names an application that has no file.
     NoSuchApp {
         /// The name.
@@ -94,7 +106,17 @@ impl Environment {
             dns: text("MIF_DNS"),
             config_home: folder("XDG_CONFIG_HOME"),
             home: folder("HOME"),
+            ..Self::of_the_host()
+        }
+    }
+
+    /// The environment of a process that has gained privileges (`AT_SECURE`, getauxval(3)): who
+    /// started it has no say.
+    #[must_use]
+    pub fn of_the_host() -> Self {
+        Self {
             system: PathBuf::from("/etc/mif"),
+            ..Self::default()
         }
     }
 
@@ -109,6 +131,64 @@ impl Environment {
             .or_else(home)
             .map(|config| config.join("mif"));
         user.into_iter().chain([self.system.clone()]).collect()
+    }
+
+    /// The text of a policy's file; `None` if there is no such file.
+    ///
+    /// # Errors
+    /// [`LoadError::Read`] and [`LoadError::Distrusted`].
+    pub fn text(&self, path: &Path) -> Result<Option<Text>, LoadError> {
+        // A symbolic link without its target is there, and means that something is amiss.
+        let dangling = || fs::symlink_metadata(path).is_ok();
+        match self.named(path) {
+            Ok(text) => Ok(Some(text)),
+            Err(LoadError::Read { error, .. })
+                if match error.kind() {
+                    io::ErrorKind::NotFound => !dangling(),
+                    kind => matches!(
+                        kind,
+                        io::ErrorKind::NotADirectory | io::ErrorKind::InvalidFilename
+                    ),
+                } =>
+            {
+                Ok(None)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// The text of a file that must be there.
+    fn named(&self, path: &Path) -> Result<Text, LoadError> {
+        let up = path.components().any(|part| part == Component::ParentDir);
+        let text = trust::policy(path, path.starts_with(&self.system) && !up);
+        let path = path.to_owned();
+        match text {
+            Ok(text) => Ok(Text {
+                path: path.display().to_string().into(),
+                text,
+            }),
+            Err(Untrusted::Unread(error)) => Err(LoadError::Read { path, error }),
+            Err(Untrusted::File(why)) => Err(LoadError::Distrusted {
+                path,
+                folder: None,
+                why,
+            }),
+            Err(Untrusted::Folder(folder, why)) => Err(LoadError::Distrusted {
+                path,
+                folder: Some(folder),
+                why,
+            }),
+        }
+    }
+
+    /// The first of the files that is there.
+    fn first(&self, paths: &[PathBuf]) -> Result<Option<(Text, PathBuf)>, LoadError> {
+        for path in paths {
+            if let Some(text) = self.text(path)? {
+                return Ok(Some((text, path.clone())));
+            }
+        }
+        Ok(None)
     }
 
     fn options(&self) -> Options {
@@ -135,21 +215,14 @@ pub fn load(environment: &Environment, program: &str) -> Result<Loaded, LoadErro
     let options = environment.options();
     let app = if let Some(path) = &environment.policy {
         let path = PathBuf::from(path);
-        let text = fs::read_to_string(&path);
-        Some((
-            text.map_err(|error| LoadError::Read {
-                path: path.clone(),
-                error,
-            })?,
-            path,
-        ))
+        Some((environment.named(&path)?, path))
     } else if let Some(name) = &environment.app {
         let searched = if is_name(name) {
             app_files(&folders, name)
         } else {
             Vec::new()
         };
-        match first(&searched)? {
+        match environment.first(&searched)? {
             Some(found) => Some(found),
             None => {
                 return Err(LoadError::NoSuchApp {
@@ -165,7 +238,7 @@ pub fn load(environment: &Environment, program: &str) -> Result<Loaded, LoadErro
             searched.extend(app_files(&folders, program));
         }
         searched.extend(app_files(&folders, "default"));
-        match first(&searched)? {
+        match environment.first(&searched)? {
             Some(found) => Some(found),
             None => return Ok(Loaded::NoPolicy { searched }),
         }
@@ -175,12 +248,9 @@ pub fn load(environment: &Environment, program: &str) -> Result<Loaded, LoadErro
     let mut pvds = Vec::new();
     for folder in &folders {
         let path = folder.join("pvds.toml");
-        pvds.extend(read(&path)?.map(|text| shown(&path, text)));
+        pvds.extend(environment.text(&path)?);
     }
-    let (file, app) = match app {
-        Some((text, path)) => (Some(path.clone()), Some(shown(&path, text))),
-        None => (None, None),
-    };
+    let (app, file) = app.unzip();
     match parse(&Input { pvds, app, options }) {
         Ok(policy) => Ok(Loaded::Policy { policy, file }),
         Err(faults) => Err(LoadError::Faults(faults)),
@@ -199,45 +269,15 @@ fn app_files(folders: &[PathBuf], name: &str) -> Vec<PathBuf> {
         .collect()
 }
 
-/// The first of the files that is there.
-fn first(paths: &[PathBuf]) -> Result<Option<(String, PathBuf)>, LoadError> {
-    for path in paths {
-        if let Some(text) = read(path)? {
-            return Ok(Some((text, path.clone())));
-        }
-    }
-    Ok(None)
-}
-
-/// The text of a file, or `None` if there is no such file.
-fn read(path: &Path) -> Result<Option<String>, LoadError> {
-    // A symbolic link without its target is there, and means that something is amiss.
-    let dangling = || fs::symlink_metadata(path).is_ok();
-    match fs::read_to_string(path) {
-        Ok(text) => Ok(Some(text)),
-        Err(error) => match error.kind() {
-            io::ErrorKind::NotFound if !dangling() => Ok(None),
-            io::ErrorKind::NotADirectory | io::ErrorKind::InvalidFilename => Ok(None),
-            _ => Err(LoadError::Read {
-                path: path.to_owned(),
-                error,
-            }),
-        },
-    }
-}
-
-fn shown(path: &Path, text: String) -> Text {
-    Text {
-        path: path.display().to_string().into(),
-        text,
-    }
-}
-
 impl fmt::Display for LoadError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Read { path, error } => {
                 write!(f, "cannot read the policy {}: {error}", path.display())
+            }
+            Self::Distrusted { path, folder, why } => {
+                write!(f, "cannot use the policy {}: ", path.display())?;
+                distrusted(f, path, folder.as_deref(), *why)
             }
             Self::NoSuchApp { name, searched } if searched.is_empty() => {
                 write!(
@@ -261,11 +301,31 @@ impl fmt::Display for LoadError {
     }
 }
 
+/// What is wrong with a file, or with its folder, and what mends it.
+fn distrusted(
+    f: &mut fmt::Formatter<'_>,
+    path: &Path,
+    folder: Option<&Path>,
+    why: Distrust,
+) -> fmt::Result {
+    let user = rustix::process::geteuid().as_raw();
+    let (whose, culprit) = match folder {
+        None => ("", path),
+        Some(folder) => ("in its folder, ", folder),
+    };
+    let word = culprit.display().to_string().replace('\'', r"'\''");
+    match why {
+        Distrust::Kind => write!(f, "it {why}, which every process could read anew"),
+        Distrust::Owner(_) => write!(f, "{whose}{why}; as root: chown {user} '{word}'"),
+        Distrust::Writable { .. } => write!(f, "{whose}{why}; mend it: chmod go-w '{word}'"),
+    }
+}
+
 impl std::error::Error for LoadError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
             Self::Read { error, .. } => Some(error),
-            Self::NoSuchApp { .. } => None,
+            Self::Distrusted { .. } | Self::NoSuchApp { .. } => None,
             Self::Faults(faults) => Some(faults),
         }
     }

@@ -17,6 +17,7 @@ mod names;
 mod netlink;
 pub mod network;
 mod resolv_conf;
+mod trust;
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -25,6 +26,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use mif_policy::{Dns, Gave, Interface, InterfaceName, Link, Policy, PvdId, Server, Unusable};
 use once_cell::race::OnceBox;
 use rustix::io::Errno;
+
+pub use crate::trust::Distrust;
 
 use crate::addresses::Addresses;
 use crate::names::Names;

@@ -6,8 +6,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
-use mif_socket::Descriptor;
-use rustix::fs::{Mode, OFlags};
+use crate::trust;
 
 /// systemd-resolved's stubs (systemd-resolved.service(8)), whether the file names them or not:
 /// programs are known to try them by themselves.
@@ -28,9 +27,7 @@ pub(crate) fn resolvers() -> Box<[IpAddr]> {
 }
 
 fn read() -> rustix::io::Result<Vec<u8>> {
-    // Not to wait, and not to end in a terminal, if somebody put something else there.
-    let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOCTTY;
-    let file = Descriptor::from(rustix::fs::open("/etc/resolv.conf", flags, Mode::empty())?);
+    let file = trust::open("/etc/resolv.conf".as_ref())?;
     let mut text = Vec::new();
     let mut block = [0; 1024];
     while text.len() < LONGEST {

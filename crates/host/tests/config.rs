@@ -1,7 +1,7 @@
 //! Which file is a program's policy, in folders made for each test.
 
-use std::fs;
-use std::os::unix::fs::symlink;
+use std::fs::{self, Permissions};
+use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 
 use mif_host::config::{Environment, LoadError, Loaded, load};
@@ -151,11 +151,8 @@ fn a_file_that_cannot_be_read_is_not_skipped() {
     let folders = Folders::new("unreadable");
     folders.system("curl");
     fs::create_dir_all(folders.root.join("home/.config/mif/apps/curl.toml")).unwrap();
-    assert!(
-        folders
-            .error("curl")
-            .starts_with("cannot read the policy /home/.config/mif/apps")
-    );
+    let said = "cannot use the policy /home/.config/mif/apps/curl.toml: it is not a regular file";
+    assert!(folders.error("curl").starts_with(said));
     folders.write("home/.config/mif/apps/wget.toml", "");
     fs::write(
         folders.root.join("home/.config/mif/apps/wget.toml"),
@@ -285,4 +282,60 @@ fn faults_name_the_file_they_are_in() {
         load(&folders.environment, "wget"),
         Ok(Loaded::NoPolicy { .. })
     ));
+}
+
+#[test]
+fn a_policy_that_others_may_write_is_a_fault_and_so_is_their_folder() {
+    let mut folders = Folders::new("writable");
+    let own = folders.write("own/own.toml", "use = 'own'");
+    let curl = folders.user("curl");
+    let pvds = folders.write("etc/mif/pvds.toml", "");
+    let set = |path: &Path, mode| fs::set_permissions(path, Permissions::from_mode(mode)).unwrap();
+    let uid = rustix::process::geteuid().as_raw();
+    for (path, named) in [(&own, true), (&curl, false), (&pvds, false)] {
+        folders.environment.policy = named.then(|| own.clone().into());
+        let shown = path.strip_prefix(&folders.root).unwrap().display();
+        for mode in [0o664, 0o646, 0o622] {
+            set(path, mode);
+            let expected = format!(
+                "cannot use the policy /{shown}: others may write to it (owner uid {uid}, mode \
+                 {mode:04o}); mend it: chmod go-w '/{shown}'"
+            );
+            assert_eq!(folders.error("curl"), expected);
+        }
+        set(path, 0o400);
+        let folder = path.parent().unwrap();
+        let shown_folder = folder.strip_prefix(&folders.root).unwrap().display();
+        for mode in [0o775, 0o757] {
+            set(folder, mode);
+            let expected = format!(
+                "cannot use the policy /{shown}: in its folder, others may write to it (owner uid \
+                 {uid}, mode {mode:04o}); mend it: chmod go-w '/{shown_folder}'"
+            );
+            assert_eq!(folders.error("curl"), expected);
+        }
+        // Whoever may put a file into such a folder cannot take one of others away: /tmp.
+        set(folder, 0o1777);
+        assert!(folders.file("curl").is_some());
+        set(folder, 0o755);
+    }
+}
+
+#[test]
+fn what_can_be_read_once_only_is_no_policy_and_nobody_waits_for_it() {
+    let mut folders = Folders::new("fifo");
+    let fifo = folders.root.join("fifo");
+    rustix::fs::mkfifoat(rustix::fs::CWD, &fifo, 0o600.into()).unwrap();
+    for path in [&fifo, Path::new("/dev/null")] {
+        folders.environment.policy = Some(path.into());
+        let said = folders.error("curl");
+        assert!(said.contains("it is not a regular file"), "{said}");
+    }
+}
+
+#[test]
+fn the_environment_of_a_process_with_gained_privileges_is_the_hosts_folder() {
+    let environment = Environment::of_the_host();
+    assert_eq!(environment.folders(), [Path::new("/etc/mif")]);
+    assert!(environment.policy.is_none() && environment.app.is_none());
 }

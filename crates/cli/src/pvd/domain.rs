@@ -1,7 +1,6 @@
 //! The provisioning domains of the host with all that is known of them, as values. The fields of
 //! the JSON are described in docs/mif.md and are not renamed.
 
-use std::fs;
 use std::io;
 use std::net::IpAddr;
 use std::path::Path;
@@ -11,7 +10,7 @@ use mif_host::config::Environment;
 use mif_host::inventory::{self, Flag, Inventory};
 use mif_host::network::Network;
 use mif_policy::{
-    AddressSelection, Dns as Written, Interface as Known, Need, Policy, Pvd, PvdId, RuleId, Text,
+    AddressSelection, Dns as Written, Interface as Known, Need, Policy, Pvd, PvdId, RuleId,
     Unusable, domains,
 };
 use serde::Serialize;
@@ -130,7 +129,7 @@ impl Domains {
                 Author::User
             };
             let path = folder.join("pvds.toml");
-            match written(&path) {
+            match written(environment, &path) {
                 Ok(pvds) => {
                     let place = Some(path.display().to_string());
                     let pvds = pvds.into_iter().map(|pvd| (pvd, author, place.clone()));
@@ -162,14 +161,12 @@ impl Domains {
 }
 
 /// The domains of a `pvds.toml`; none if there is no such file.
-fn written(path: &Path) -> Result<Vec<Pvd>, String> {
-    let text = match fs::read_to_string(path) {
-        Ok(text) => text,
-        Err(why) if why.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-        Err(why) => return Err(format!("{}: {why}", path.display())),
-    };
-    let path = path.display().to_string().into();
-    domains(&Text { path, text }).map_err(|faults| faults.to_string())
+fn written(environment: &Environment, path: &Path) -> Result<Vec<Pvd>, String> {
+    match environment.text(path) {
+        Ok(Some(text)) => domains(&text).map_err(|faults| faults.to_string()),
+        Ok(None) => Ok(Vec::new()),
+        Err(why) => Err(why.to_string()),
+    }
 }
 
 fn implicit(name: mif_policy::InterfaceName) -> Pvd {

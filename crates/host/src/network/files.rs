@@ -1,18 +1,16 @@
-//! Files that are read only if they can be believed. By raw system calls: libmif.so shows
-//! applications another `/etc/resolv.conf`, and an application's errno stays as it is.
+//! The files of configuration agents, which are read only if they can be believed.
 
 use std::mem::MaybeUninit;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use mif_socket::Descriptor;
-use rustix::fs::{FileType, Mode, OFlags, RawDir, Stat};
+use rustix::fs::{FileType, RawDir, Stat};
 use rustix::io::Errno;
 
 use super::Trouble;
+use crate::trust::{self, Distrust, is_believed, open};
 
-/// A longer file is not read. (dhclient appends to its leases for as long as it runs.)
-const LONGEST: usize = 1024 * 1024;
 /// More of a folder is not looked at.
 const MAX_ENTRIES: usize = 1024;
 /// Bits that let the group or others write.
@@ -81,7 +79,7 @@ impl<'r> Files<'r> {
     /// The kernel's own word, which nobody can have written and which has no time of change.
     pub(super) fn kernels(&self, path: &str) -> Option<String> {
         let file = open(&self.root.join(path)).ok()?;
-        text_of(&file).ok()
+        trust::text(&file).ok()
     }
 
     /// The names of what is in a folder, in the order of the alphabet.
@@ -175,52 +173,13 @@ impl State {
     }
 }
 
-fn open(path: &Path) -> Result<Descriptor, Errno> {
-    // Not to wait, and not to end in a terminal, if somebody put something else there.
-    let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOCTTY;
-    let open = || rustix::fs::open(path, flags, Mode::empty());
-    rustix::io::retry_on_intr(open).map(Descriptor::from)
-}
-
 /// # Errors
 /// Why the file does not count.
 fn read(file: &Descriptor, owner: Option<u32>) -> Result<String, String> {
     let stat = rustix::fs::fstat(file).map_err(|why| format!("cannot be read: {why}"))?;
-    if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile {
-        return Err("is not a regular file".to_owned());
-    }
-    if !is_believed(stat.st_uid, owner) {
-        let uid = stat.st_uid;
-        return Err(format!(
-            "not believed: its owner (uid {uid}) is neither root nor the user"
-        ));
-    }
-    if stat.st_mode & WRITABLE != 0 {
-        let mode = stat.st_mode & 0o7777;
-        return Err(format!(
-            "not believed: others may write to it (mode {mode:04o})"
-        ));
-    }
-    text_of(file)
-}
-
-/// Whether what an account wrote counts: root, the user, or the agent's own.
-pub(super) fn is_believed(account: u32, agent: Option<u32>) -> bool {
-    account == 0 || account == rustix::process::geteuid().as_raw() || Some(account) == agent
-}
-
-fn text_of(file: &Descriptor) -> Result<String, String> {
-    let mut bytes = Vec::new();
-    let mut block = [0; 4096];
-    loop {
-        match rustix::io::retry_on_intr(|| rustix::io::read(file, &mut block)) {
-            Ok(0) => break,
-            Ok(read) => bytes.extend_from_slice(&block[..read]),
-            Err(why) => return Err(format!("cannot be read: {why}")),
-        }
-        if bytes.len() > LONGEST {
-            return Err(format!("is longer than {LONGEST} bytes"));
-        }
-    }
-    String::from_utf8(bytes).map_err(|_| "is not text".to_owned())
+    trust::judge(&stat, owner).map_err(|why| match why {
+        Distrust::Kind => why.to_string(),
+        Distrust::Owner(_) | Distrust::Writable { .. } => format!("not believed: {why}"),
+    })?;
+    trust::text(file)
 }

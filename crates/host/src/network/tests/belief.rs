@@ -36,7 +36,7 @@ fn a_file_that_others_can_write_is_not_believed_and_said() {
     assert_eq!(root.network().trouble[0].why, "is not a regular file");
     fs::remove_file(&path).unwrap();
     fs::write(&path, [b'D', b'N', b'S', b'=', 0xff, 0xfe]).unwrap();
-    assert_eq!(root.network().trouble[0].why, "is not text");
+    assert_eq!(root.network().trouble[0].why, "is not text in UTF-8");
     fs::write(&path, vec![b'#'; 1024 * 1024 + 1]).unwrap();
     assert!(root.network().trouble[0].why.starts_with("is longer than"));
     fs::remove_file(&path).unwrap();
@@ -49,8 +49,8 @@ fn a_file_of_another_account_is_believed_in_the_folder_that_root_made_for_it() {
     const OTHER: Option<u32> = Some(65_533);
     if !rustix::process::geteuid().is_root() {
         // Only root can give a file away; but root's own is another's.
-        assert!(super::files::is_believed(0, None) && !super::files::is_believed(65_533, None));
-        assert!(super::files::is_believed(65_533, OTHER));
+        assert!(crate::trust::is_believed(0, None) && !crate::trust::is_believed(65_533, None));
+        assert!(crate::trust::is_believed(65_533, OTHER));
         return;
     }
     let root = Root::new("account", &["networkd", "dhclient"]);
