@@ -340,7 +340,7 @@ fn below(root: &Path, path: &Path) -> PathBuf {
 }
 
 fn warn(text: &str) {
-    eprintln!("mif: warning: {text}");
+    output::complain("mif: warning", text);
 }
 
 fn failure(status: u8, message: String) -> Failure {

@@ -48,7 +48,7 @@ fn main() -> ExitCode {
         // The message has been printed in another form.
         Err(Failure { status, message }) if message.is_empty() => ExitCode::from(status),
         Err(Failure { status, message }) => {
-            eprintln!("{name}: {message}");
+            output::complain(name, message);
             ExitCode::from(status)
         }
     }

@@ -42,13 +42,18 @@ pub(crate) fn load(program: &OsStr) -> Result<(Policy, Option<PathBuf>), Failure
 }
 
 fn none(name: &str, searched: &[PathBuf]) -> Failure {
+    // A file may be called anything.
+    let plain = |name: &str| name.replace(char::is_control, "?");
+    let name = plain(name);
     let mut message = format!("no policy for `{name}`; nothing was started. Looked for");
-    for file in searched {
-        let _ = write!(message, "\n  {}", file.display());
+    let files: Vec<_> = searched
+        .iter()
+        .map(|file| plain(&file.to_string_lossy()))
+        .collect();
+    for file in &files {
+        let _ = write!(message, "\n  {file}");
     }
-    let file = searched
-        .first()
-        .map_or("a policy file".into(), |file| file.display().to_string());
+    let file = files.first().map_or("a policy file", String::as_str);
     let _ = write!(
         message,
         "\nName the network (mif-run -i INTERFACE {name}), or write use = \"INTERFACE\" in {file}."

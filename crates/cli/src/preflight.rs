@@ -61,7 +61,7 @@ fn examine(
     })?;
     let nameless = policy::without_servers(&policy);
     for warning in policy::missing(&policy).into_iter().chain(nameless) {
-        eprintln!("mif-run: warning: {warning}");
+        output::complain("mif-run: warning", warning);
     }
     Ok((file, program))
 }

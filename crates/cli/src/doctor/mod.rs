@@ -93,7 +93,7 @@ pub(crate) fn run(arguments: &Doctor) -> Result<(), Failure> {
         output::text(&text(&report));
     }
     for warning in &domains.warnings {
-        eprintln!("mif: warning: {warning}");
+        output::complain("mif: warning", warning);
     }
     if report.pvds.iter().all(|one| one.findings.is_empty()) {
         Ok(())

@@ -77,6 +77,6 @@ fn show(domains: &Domains, name: &str, wanted: Output) -> Result<(), Failure> {
 
 fn warn(domains: &Domains) {
     for warning in &domains.warnings {
-        eprintln!("mif: warning: {warning}");
+        output::complain("mif: warning", warning);
     }
 }

@@ -18,6 +18,7 @@ use rustix::net::{AddressFamily, RecvFlags, SocketFlags, SocketType, bind, recv,
 use super::changes::{self, Change};
 use super::domain::Domains;
 use crate::arguments::Output;
+use crate::output;
 
 /// `RTMGRP_*` of rtnetlink(7): links, addresses and routes of both families.
 const GROUPS: u32 = 0x1 | 0x10 | 0x40 | 0x100 | 0x400;
@@ -65,7 +66,7 @@ fn tell(changes: &[Change<'_>], wanted: Output) -> bool {
             let line = serde_json::to_string(change).map_err(io::Error::from)?;
             writeln!(out, "{line}")
         } else {
-            writeln!(out, "{change}")
+            writeln!(out, "{}", output::quiet(&change.to_string()))
         }
     };
     changes.iter().try_for_each(&mut tell).is_ok() && io::stdout().flush().is_ok()
