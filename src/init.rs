@@ -2,7 +2,6 @@
 
 use std::ffi::{CStr, CString, OsStr};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
-use std::sync::atomic::{AtomicI32, Ordering};
 
 use mif_host::config::{Environment, Loaded};
 use mif_host::{Host, View};
@@ -14,6 +13,7 @@ use rustix::event::{PollFd, PollFlags, Timespec};
 use crate::hosts_file::HostsFile;
 use crate::learned::Learned;
 use crate::log::{Level, Log};
+use crate::log_target::Target;
 use crate::{clock, flags, guard, hooks};
 
 /// A policy in force.
@@ -61,24 +61,13 @@ pub(crate) fn has_no_policy() -> bool {
     matches!(STATE.get(), Some(None))
 }
 
-/// The thread that makes the policy, 0 for none.
-static MAKER: AtomicI32 = AtomicI32::new(0);
-
 #[cold]
 fn start() -> Option<&'static Active> {
     if !environment_is_there() {
         return None;
     }
-    // Its own reads of files come through the hook of `open64`. One of `/etc/resolv.conf`, which
-    // somebody may have named as a policy, would begin all over.
-    let me = rustix::thread::gettid().as_raw_nonzero().get();
-    if MAKER.swap(me, Ordering::Relaxed) == me {
-        return None;
-    }
     let make = || guard::uncancelled(None, || Some(load())).unwrap_or_else(|| Some(refusing()));
-    let state = keeping_errno(|| STATE.get_or_init(|| Box::new(make())));
-    MAKER.store(0, Ordering::Relaxed);
-    let state = state.as_ref();
+    let state = keeping_errno(|| STATE.get_or_init(|| Box::new(make()))).as_ref();
     #[cfg(target_arch = "x86_64")]
     if state.is_some() {
         crate::jump::hold_objects();
@@ -123,15 +112,20 @@ extern "C" fn constructor() {
     });
 }
 
-/// The policy of this process, if it has one.
+/// The policy of this process, if it has one. Where it has gained privileges, whoever started it has
+/// no say, and nothing of the host's files is told to him.
 fn load() -> Option<Active> {
-    let environment = Environment::from_process();
-    let program = program_name();
+    let privileged = has_gained_privileges();
+    let variable = |name| std::env::var_os(name).filter(|value| !privileged && !value.is_empty());
+    let (environment, program) = if privileged {
+        (Environment::of_the_host(), file_name(&own_file()))
+    } else {
+        (Environment::from_process(), file_name(&executed_as()))
+    };
     let log = |program: &str| {
-        let level = level(std::env::var_os("MIF_LOG").as_deref());
-        let file = std::env::var_os("MIF_LOG_FILE").filter(|path| !path.is_empty());
-        let file = file.and_then(|path| CString::new(path.into_vec()).ok());
-        Log::new(level, program.to_owned(), file)
+        let level = level(variable("MIF_LOG").as_deref());
+        let file = variable("MIF_LOG_FILE").and_then(|path| CString::new(path.into_vec()).ok());
+        Log::new(level, program.to_owned(), target(level, file))
     };
     match mif_host::config::load(&environment, &program) {
         Ok(Loaded::Policy { policy, .. }) => {
@@ -139,17 +133,59 @@ fn load() -> Option<Active> {
             Some(activate(policy, log(&program), false))
         }
         Ok(Loaded::NoPolicy { .. }) => None,
-        Err(_) if std::env::var_os("MIF_ON_ERROR").is_some_and(|choice| choice == "pass") => None,
+        Err(_) if variable("MIF_ON_ERROR").is_some_and(|choice| choice == "pass") => None,
         Err(fault) => {
-            let text = format!(
-                "{fault}\nmif: {program}: the policy above has a fault, so calls to other hosts \
-                 are refused (MIF_ON_ERROR=pass lets them through)\n"
-            );
-            // An application without a stderr has no one to tell.
-            let _ = rustix::io::write(rustix::stdio::stderr(), text.as_bytes());
+            let shown = program.replace(char::is_control, "?");
+            let text = if privileged {
+                format!(
+                    "mif: {shown}: a policy in /etc/mif has a fault (`mif check`, as root, tells \
+                         which), so calls to other hosts are refused\n"
+                )
+            } else {
+                format!(
+                    "{fault}\nmif: {shown}: the policy above has a fault, so calls to other hosts \
+                         are refused (MIF_ON_ERROR=pass lets them through)\n"
+                )
+            };
+            tell(&text);
             Some(activate(Policy::refusing(), log(&program), true))
         }
     }
+}
+
+/// On standard error; an application without one has no one to tell.
+fn tell(text: &str) {
+    if let Some(stderr) = Target::stderr() {
+        stderr.write(text.as_bytes());
+    }
+}
+
+/// Where lines of this level go: into this file, else to standard error. That a file cannot be
+/// written to is said here, once.
+fn target(level: Level, file: Option<CString>) -> Option<Target> {
+    if level == Level::Off {
+        return None;
+    }
+    let Some(file) = file else {
+        return Target::stderr();
+    };
+    let name = file.to_string_lossy().replace(char::is_control, "?");
+    match Target::of_path(file) {
+        Ok(target) => Some(target),
+        Err(why) => {
+            tell(&format!(
+                "mif: nothing is logged: MIF_LOG_FILE={name}: {why}\n"
+            ));
+            None
+        }
+    }
+}
+
+/// Whether this process may do what the one that started it may not: a setuid, setgid or
+/// file-capability program into which the administrator has the library loaded.
+pub(crate) fn has_gained_privileges() -> bool {
+    // SAFETY: reads the auxiliary vector, which the kernel wrote before the process began.
+    unsafe { libc::getauxval(libc::AT_SECURE) != 0 }
 }
 
 /// A policy could not even be tried: nothing leaves.
@@ -179,22 +215,29 @@ fn level(choice: Option<&OsStr>) -> Level {
     }
 }
 
-/// The name this process was executed by, without its folders.
-fn program_name() -> String {
+/// The path this process was executed by.
+fn executed_as() -> Vec<u8> {
     // SAFETY: reads the auxiliary vector, which the kernel wrote before the process began.
     let path = unsafe { libc::getauxval(libc::AT_EXECFN) };
     if path == 0 {
-        return String::new();
+        return Vec::new();
     }
     let path = std::ptr::with_exposed_provenance(path.try_into().unwrap_or(0));
     // SAFETY: AT_EXECFN points to a string of the kernel's that stays for the life of the process.
-    let path = unsafe { CStr::from_ptr(path) };
-    let name = path
-        .to_bytes()
-        .rsplit(|&byte| byte == b'/')
-        .next()
-        .unwrap_or(b"");
-    String::from_utf8_lossy(name).into_owned()
+    unsafe { CStr::from_ptr(path) }.to_bytes().to_owned()
+}
+
+/// The path of the file that is executed. Whoever starts a program may have made a link to it of any
+/// name.
+fn own_file() -> Vec<u8> {
+    let path = rustix::fs::readlink("/proc/self/exe", Vec::new());
+    path.map(CString::into_bytes).unwrap_or_default()
+}
+
+/// A path without its folders.
+fn file_name(path: &[u8]) -> String {
+    let name = path.rsplit(|&byte| byte == b'/').next();
+    String::from_utf8_lossy(name.unwrap_or_default()).into_owned()
 }
 
 /// Raises what is not known of sockets that came over exec: an application that was handed one

@@ -47,6 +47,7 @@ mod jump;
 mod later;
 mod learned;
 mod log;
+mod log_target;
 mod lookup;
 mod memfd;
 mod message;

@@ -3,15 +3,12 @@
 //! A line is put together in a buffer on the stack and written by one `write(2)`, so that it can
 //! come from a signal handler and lines of several processes do not mix.
 
-use std::ffi::CString;
 use std::fmt::{self, Write};
-use std::os::fd::BorrowedFd;
 
 use mif_policy::{Pass, Verdict};
-use mif_socket::Descriptor;
-use rustix::fs::{Mode, OFlags};
 
 use crate::init::Active;
+use crate::log_target::Target;
 
 /// How much is said.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -26,30 +23,24 @@ pub(crate) enum Level {
     Debug,
 }
 
-/// Where lines go, decided once.
+/// What is said, and where, decided once.
 #[derive(Debug)]
 pub(crate) struct Log {
     level: Level,
     program: String,
-    file: Option<CString>,
-    /// Device and inode of stderr at the start: an application that closes it may have a socket
-    /// or a database there later.
-    stderr: Option<(u64, u64)>,
+    /// `None`: nowhere.
+    target: Option<Target>,
 }
 
 /// A line is cut to this many bytes (`PIPE_BUF` is 4096: smaller writes are never torn).
 const LONGEST: usize = 512;
 
 impl Log {
-    pub(crate) fn new(level: Level, program: String, file: Option<CString>) -> Self {
-        let stderr = (level > Level::Off && file.is_none())
-            .then(stderr_identity)
-            .flatten();
+    pub(crate) fn new(level: Level, program: String, target: Option<Target>) -> Self {
         Self {
             level,
             program,
-            file,
-            stderr,
+            target,
         }
     }
 
@@ -101,23 +92,14 @@ impl Log {
         let pid = rustix::process::getpid().as_raw_nonzero();
         let _ = write!(line, "mif: {}[{pid}] {text}", self.program);
         line.bytes[line.used] = b'\n';
-        self.write(&line.bytes[..=line.used]);
-    }
-
-    fn write(&self, bytes: &[u8]) {
-        // A line that cannot be written is lost: the application must not notice.
-        if let Some(path) = &self.file {
-            let flags = OFlags::WRONLY | OFlags::APPEND | OFlags::CREATE | OFlags::CLOEXEC;
-            if let Ok(file) = rustix::fs::open(path, flags | OFlags::NOCTTY, Mode::from(0o600)) {
-                let _ = rustix::io::write(Descriptor::from(file), bytes);
-            }
-        } else if self.stderr.is_some() && self.stderr == stderr_identity() {
-            let _ = rustix::io::write(stderr(), bytes);
+        if let Some(target) = &self.target {
+            target.write(&line.bytes[..=line.used]);
         }
     }
 }
 
-/// A buffer that takes what fits, and keeps a byte for the line's end.
+/// A buffer that takes what fits, and keeps a byte for the line's end. Names are anybody's: what could
+/// begin another line, or tell a terminal to do something, is a question mark there.
 struct Line {
     bytes: [u8; LONGEST],
     used: usize,
@@ -125,23 +107,16 @@ struct Line {
 
 impl Write for Line {
     fn write_str(&mut self, text: &str) -> fmt::Result {
-        let room = LONGEST - 1 - self.used;
-        let take = text.len().min(room);
-        self.bytes[self.used..self.used + take].copy_from_slice(&text.as_bytes()[..take]);
-        self.used += take;
+        for letter in text.chars() {
+            let letter = if letter.is_control() { '?' } else { letter };
+            let room = &mut self.bytes[self.used..LONGEST - 1];
+            if letter.len_utf8() > room.len() {
+                return Err(fmt::Error);
+            }
+            self.used += letter.encode_utf8(room).len();
+        }
         Ok(())
     }
-}
-
-fn stderr_identity() -> Option<(u64, u64)> {
-    rustix::fs::fstat(stderr())
-        .ok()
-        .map(|stat| (stat.st_dev, stat.st_ino))
-}
-
-fn stderr() -> BorrowedFd<'static> {
-    // SAFETY: a number, not an ownership: whether anything is open there, each use finds out.
-    unsafe { BorrowedFd::borrow_raw(2) }
 }
 
 #[cfg(test)]
@@ -154,10 +129,22 @@ mod tests {
             bytes: [0; LONGEST],
             used: 0,
         };
-        for _ in 0..100 {
+        for _ in 0..LONGEST / 10 {
             write!(line, "0123456789").unwrap();
         }
+        assert!(write!(line, "0123456789").is_err());
         assert_eq!(line.used, LONGEST - 1);
+    }
+
+    #[test]
+    fn names_cannot_begin_a_line_or_speak_to_a_terminal() {
+        let mut line = Line {
+            bytes: [0; LONGEST],
+            used: 0,
+        };
+        write!(line, "a\nmif: b\u{1b}[2J\u{9b}c\u{7f}\0ü").unwrap();
+        let text = str::from_utf8(&line.bytes[..line.used]).unwrap();
+        assert_eq!(text, "a?mif: b?[2J?c??ü");
     }
 
     #[test]

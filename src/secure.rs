@@ -17,7 +17,7 @@ use mif_resolve::Secure;
 use mif_resolve::frame::{framed, unframed};
 use rustix::io::{self, Errno};
 
-use crate::init::{Active, keeping_errno};
+use crate::init::{Active, has_gained_privileges, keeping_errno};
 use crate::log::Level;
 
 /// The symbol of the companion.
@@ -120,6 +120,10 @@ fn companion() -> Result<Exchange, String> {
 }
 
 fn open() -> Result<*mut c_void, String> {
+    if has_gained_privileges() {
+        // Its root certificates are where the environment says (SSL_CERT_FILE).
+        return Err("is not asked by a program that has gained privileges".to_owned());
+    }
     let path = beside_us().ok_or("libmif.so was not preloaded by its whole path")?;
     let flags = libc::RTLD_NOW | libc::RTLD_LOCAL | libc::RTLD_NODELETE;
     // SAFETY: a C string. The object's initialisers are Rust's, and do nothing by themselves.
