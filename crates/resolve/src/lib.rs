@@ -226,7 +226,7 @@ fn lookup_for(name: &str, plan: &Plan<'_>, ttl: &mut u32) -> Result<Answer, Fail
     let as_is_first = search::as_is_first(name);
     let candidates = search::candidates(name, plan.search).filter(|name| may_be_asked(name, plan));
     for (tried, candidate) in candidates.enumerate() {
-        let why = match resolve(candidate, &exchange, &mut shortest) {
+        let why = match resolve(&candidate, &exchange, &mut shortest) {
             Ok(mut answer) => {
                 let socket = exchange.into_socket();
                 arrange_by(socket, &mut answer.addresses, plan.way, &plan.selection);
@@ -271,8 +271,8 @@ enum Miss {
 }
 
 /// One candidate, along its aliases to their end. `ttl` is shortened to what was concluded from.
-fn resolve(candidate: Name, exchange: &Exchange<'_>, ttl: &mut u32) -> Result<Answer, Miss> {
-    let mut name = candidate;
+fn resolve(candidate: &Name, exchange: &Exchange<'_>, ttl: &mut u32) -> Result<Answer, Miss> {
+    let mut name = candidate.clone();
     for _ in 0..MAX_RESTARTS {
         let mut end = None;
         let mut addresses = Vec::new();
@@ -305,8 +305,13 @@ fn resolve(candidate: Name, exchange: &Exchange<'_>, ttl: &mut u32) -> Result<An
         }
         *ttl = denied.min(*ttl);
         if let Some(end) = end {
-            let mut canonical = end.to_ascii();
-            canonical.truncate(canonical.trim_end_matches('.').len());
+            // What the application asked for it knows; what a server calls it has to be a host name,
+            // since applications write it into logs and command lines.
+            let canonical = match reverse::host_name(&end) {
+                None if end != *candidate => return Err(Miss::Trouble(Trouble::Broken)),
+                Some(canonical) => canonical,
+                None => end.to_ascii().trim_end_matches('.').to_owned(),
+            };
             return Ok(Answer {
                 canonical,
                 addresses,

@@ -100,7 +100,7 @@ pub(crate) fn read(reply: &[u8], asked: &Name) -> Result<Vec<String>, Failure> {
 }
 
 /// The name as text without the last dot, if it is a host name as glibc's `res_hnok` has it.
-fn host_name(name: &Name) -> Option<String> {
+pub(crate) fn host_name(name: &Name) -> Option<String> {
     let fine = name.iter().next()?.first() != Some(&b'-')
         && name.iter().all(|label| {
             let mut bytes = label.iter();

@@ -1,12 +1,13 @@
 //! Answers at the limits of the format, and answers that somebody else sends.
 mod fake;
 
+use std::collections::BTreeSet;
 use std::net::{SocketAddr, UdpSocket};
 use std::time::{Duration, Instant};
 
 use fake::{Asked, Server, plan, record};
 use hickory_proto::op::ResponseCode;
-use hickory_proto::rr::RecordType;
+use hickory_proto::rr::{Name, RecordType};
 use mif_resolve::{Failure, Patience, Plan, lookup};
 
 /// The reply to "who.test A" with this many records, by hand: hickory's encoder does not compress
@@ -66,6 +67,42 @@ fn a_reply_from_another_address_or_port_is_not_heard() {
         found.addresses,
         ["192.0.2.1".parse::<std::net::IpAddr>().unwrap()]
     );
+}
+
+#[test]
+fn neither_ids_nor_ports_can_be_guessed() {
+    let server = Server::with_zone(&["who.test. A 192.0.2.1"]);
+    for _ in 0..32 {
+        lookup("who.test", &plan(&[server.address.into()])).unwrap();
+    }
+    let asked = server.asked();
+    let numbers = |of: fn(&Asked) -> u16| asked.iter().map(of).collect::<Vec<_>>();
+    for numbers in [
+        numbers(|one| one.query.metadata.id),
+        numbers(|one| one.port),
+    ] {
+        let different: BTreeSet<_> = numbers.iter().collect();
+        // Of 32 numbers out of 28,000, more than three pairs are alike in one of a hundred million runs.
+        assert!(different.len() >= 29, "{numbers:?}");
+        // Nor does one tell the next.
+        let steps = numbers.windows(2).map(|pair| pair[1].wrapping_sub(pair[0]));
+        assert!(steps.collect::<BTreeSet<_>>().len() >= 24, "{numbers:?}");
+    }
+}
+
+#[test]
+fn the_question_is_compared_without_regard_to_case() {
+    // Some servers answer in a case of their own, so that mif does not ask in a random one.
+    let server = Server::start(|asked| {
+        let mut reply = asked.reply(ResponseCode::NoError);
+        reply.queries[0].set_name(Name::from_ascii("WHO.tEST.").unwrap());
+        reply.add_answer(record("Who.TEST.", "A", "192.0.2.1"));
+        vec![reply.to_vec().unwrap()]
+    });
+    let found = lookup("who.test", &plan(&[server.address.into()])).unwrap();
+    assert_eq!(found.addresses.len(), 1);
+    let asked = &server.asked()[0].query;
+    assert_eq!(asked.queries[0].name().to_ascii(), "who.test.");
 }
 
 #[test]

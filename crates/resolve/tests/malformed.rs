@@ -172,6 +172,27 @@ fn an_alias_of_the_longest_name_is_followed() {
 }
 
 #[test]
+fn a_name_that_is_no_host_name_is_not_handed_out() {
+    for label in [
+        &b"\x04a b;"[..],
+        b"\x04$(x)",
+        b"\x03\x1b[m",
+        b"\x02-x",
+        b"\x03a\ny",
+        b"\x02\xc3\xbc",
+    ] {
+        let target = [label, &pointer(QUESTION)].concat();
+        let server = Server::start(move |asked| {
+            let link = (&pointer(QUESTION)[..], CNAME, &target[..], target.len());
+            let address = (&target[..], A, ADDRESS, 4);
+            vec![reply(asked, &[link, address])]
+        });
+        let found = lookup("who.test", &plan(&[server.address.into()]));
+        assert_eq!(found, Err(Failure::Fail), "{}", label.escape_ascii());
+    }
+}
+
+#[test]
 fn chains_of_aliases_have_a_limit() {
     // All in one reply, which is as far as BIND follows, and one link a reply.
     for (at_once, links, fine) in [
