@@ -90,10 +90,28 @@ pub(crate) fn keeping_errno<T>(read: impl FnOnce() -> T) -> T {
     result
 }
 
-/// In `.preinit_array` libc has not been given the environment yet, and nothing can be decided.
+/// Whether libc has the environment. While `.preinit_array` of an executable runs it has not been
+/// given it yet, and is given here what its own start gives it a moment later: what lies behind the
+/// arguments, where the dynamic linker says that the stack began.
 fn environment_is_there() -> bool {
     // SAFETY: libc's variable, which nothing writes while the process starts.
-    !unsafe { libc::environ }.is_null()
+    if !unsafe { libc::environ }.is_null() {
+        return true;
+    }
+    // SAFETY: a C string. Both looks for it and what it finds ask nothing of libc's start.
+    let end = unsafe { libc::dlsym(libc::RTLD_DEFAULT, c"__libc_stack_end".as_ptr()) };
+    if end.is_null() {
+        return false;
+    }
+    // SAFETY: the dynamic linker's variable of this name is a pointer to the count of arguments.
+    let count = unsafe { *end.cast::<*mut usize>() };
+    // SAFETY: the kernel has written it there.
+    let behind = unsafe { *count } + 2;
+    // SAFETY: behind the count are the arguments with a null pointer, then the environment.
+    let environment = unsafe { count.add(behind) };
+    // SAFETY: the process has but this thread, in the constructors of an executable.
+    unsafe { libc::environ = environment.cast() };
+    true
 }
 
 #[cfg(not(test))]
