@@ -111,7 +111,7 @@ impl Learned {
     fn rows(&self) -> &[Row; ROWS] {
         let mut rows = self.rows.load(Ordering::Acquire);
         if rows.is_null() {
-            let fresh = Box::into_raw(Box::new(std::array::from_fn(|_| Row::default())));
+            let fresh = Box::into_raw(empty_rows());
             let null = std::ptr::null_mut();
             let (order, failure) = (Ordering::AcqRel, Ordering::Acquire);
             match self.rows.compare_exchange(null, fresh, order, failure) {
@@ -200,6 +200,13 @@ impl Entry {
         // SAFETY: facts are never freed once they are in the list.
         Some(unsafe { &*fact }.known())
     }
+}
+
+/// Made one by one in their place: all of them, 66 KiB, are more than the whole stack of some threads.
+fn empty_rows() -> Box<[Row; ROWS]> {
+    let rows: Box<[Row]> = (0..ROWS).map(|_| Row::default()).collect();
+    rows.try_into()
+        .unwrap_or_else(|_| unreachable!("there are as many as were asked for"))
 }
 
 fn row_of(high: u64, low: u64) -> usize {
