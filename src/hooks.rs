@@ -11,7 +11,9 @@ use libc::{
 };
 
 use crate::resolver_state::State;
-use crate::{bind, connect, interfaces, later, lookup, open, option, resolver, reverse, send};
+use crate::{
+    bind, connect, interfaces, later, lookup, namespace, open, option, resolver, reverse, send,
+};
 
 /// One symbol of the table: what is exported.
 macro_rules! export {
@@ -223,6 +225,10 @@ interpose! {
     fn if_nameindex() -> *mut NameIndex => interfaces::if_nameindex;
     /// ioctl(2): the same for `SIOCGIFCONF`; every other request passes.
     fn ioctl(fd: c_int, request: c_ulong, argument: *mut c_void) -> c_int => interfaces::ioctl;
+    /// setns(2): what was known of the host is not true of another network namespace.
+    fn setns(fd: c_int, kind: c_int) -> c_int => namespace::setns;
+    /// unshare(2): the same.
+    fn unshare(flags: c_int) -> c_int => namespace::unshare;
     /// open(2): `/etc/resolv.conf` names the chosen network's servers. libc's is variadic; see
     /// `open::open` for why this is the same.
     fn open(path: *const c_char, flags: c_int, mode: c_uint) -> c_int => open::open;

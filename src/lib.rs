@@ -51,6 +51,7 @@ mod log_target;
 mod lookup;
 mod memfd;
 mod message;
+mod namespace;
 mod network;
 mod nss;
 mod numeric;

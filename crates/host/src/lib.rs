@@ -21,7 +21,7 @@ mod trust;
 
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use mif_policy::{Dns, Gave, Interface, InterfaceName, Link, Policy, PvdId, Server, Unusable};
 use once_cell::race::OnceBox;
@@ -44,6 +44,9 @@ pub struct Host {
     /// What the host's own configuration asks for names; read once, when something else than it
     /// is to be asked.
     resolvers: OnceBox<Box<[IpAddr]>>,
+    /// Some thread has gone to another network namespace, so that nothing said to one call holds for
+    /// the next.
+    moved: AtomicBool,
 }
 
 /// One provisioning domain's interface.
@@ -75,6 +78,7 @@ impl Host {
             links: policy.pvds.iter().map(slot).collect(),
             addresses: Addresses::new(),
             resolvers: OnceBox::new(),
+            moved: AtomicBool::new(false),
         };
         if policy.names_servers() {
             host.read_resolvers();
@@ -90,6 +94,12 @@ impl Host {
         }
     }
 
+    /// From now on every call asks the kernel: namespaces are a matter of threads, and what one has
+    /// by a name or an index is another's in the next.
+    pub fn leaves_its_namespace(&self) {
+        self.moved.store(true, Ordering::Relaxed);
+    }
+
     /// Whether an interface of this index belongs to one of the policy's provisioning domains.
     #[must_use]
     pub fn has_index(&self, index: u32) -> bool {
@@ -102,13 +112,23 @@ impl Host {
 impl Host {
     /// The host as it is known at a moment of a clock that never goes back, in milliseconds.
     #[must_use]
+    #[inline]
     pub fn at(&self, milliseconds: u64) -> View<'_> {
         // 0 stands for "never read", and is stale at every moment.
-        View {
-            host: self,
-            now: milliseconds.wrapping_add(2 * FRESH),
-        }
+        let now = if self.moved.load(Ordering::Relaxed) {
+            moment_of_its_own()
+        } else {
+            milliseconds.wrapping_add(2 * FRESH)
+        };
+        View { host: self, now }
     }
+}
+
+/// A moment at which everything that was read before, or is being read for another call, is old.
+#[cold]
+fn moment_of_its_own() -> u64 {
+    static NEXT: AtomicU64 = AtomicU64::new(1 << 63);
+    NEXT.fetch_add(2 * FRESH, Ordering::Relaxed)
 }
 
 /// A [`Host`] at one moment: answers that are older than a second are asked for again.
@@ -203,7 +223,10 @@ impl mif_policy::Host for Host {
 impl Host {
     #[cold]
     fn read_into(&self, slot: &Slot, now: u64) -> Result<Link, Unusable> {
-        let link = self.read(slot, now);
+        let link = match Netlink::open() {
+            Ok(netlink) => self.read(&netlink, slot, now),
+            Err(_) => Err(Unusable::Unknown),
+        };
         slot.state.store(pack(link), Ordering::Release);
         slot.read_at.store(now, Ordering::Release);
         link
@@ -214,9 +237,7 @@ impl Host {
             .get_or_init(|| Box::new(resolv_conf::resolvers()));
     }
 
-    fn read(&self, slot: &Slot, now: u64) -> Result<Link, Unusable> {
-        let unknown = |_| Unusable::Unknown;
-        let netlink = Netlink::open().map_err(unknown)?;
+    fn read(&self, netlink: &Netlink, slot: &Slot, now: u64) -> Result<Link, Unusable> {
         let device = match slot.interface {
             Interface::Named(name) => device(netlink.device(&name))?,
             Interface::OfSource => {
@@ -245,8 +266,8 @@ impl Host {
             }
         };
         self.addresses
-            .read(&netlink, now, &mut note)
-            .map_err(unknown)?;
+            .read(netlink, now, &mut note)
+            .map_err(|_| Unusable::Unknown)?;
         Ok(link)
     }
 }
