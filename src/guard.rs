@@ -23,6 +23,19 @@ pub(crate) fn uncancelled<T>(otherwise: T, look_up: impl FnOnce() -> T) -> T {
     result
 }
 
+/// Whether there is memory for a look-up. std ends a process that asks for some in vain, and libc's
+/// own look-ups fail. Threads that take it meanwhile are not ruled out.
+pub(crate) fn has_memory() -> bool {
+    /// More than a look-up takes at once, with a reply by stream; less than what malloc(3) has the
+    /// kernel map for itself, and what it gives back at once.
+    const ENOUGH: usize = 96 * 1024;
+    // SAFETY: malloc may be asked for any size.
+    let block = std::hint::black_box(unsafe { libc::malloc(ENOUGH) });
+    // SAFETY: it is malloc's, or null.
+    unsafe { libc::free(block) };
+    !block.is_null()
+}
+
 /// `pthread.h`.
 const PTHREAD_CANCEL_DISABLE: c_int = 1;
 

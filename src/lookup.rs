@@ -11,6 +11,7 @@ use mif_resolve::{Answer, Ask};
 
 use crate::addrinfo as list;
 use crate::flags;
+use crate::guard::has_memory;
 use crate::hooks::real;
 use crate::hostent::{self as host_entry, HostBuffer, Place};
 use crate::init::{Active, active};
@@ -277,7 +278,7 @@ unsafe fn learn(name: *const c_char, host: *const hostent) {
 }
 
 fn learner() -> Option<&'static Active> {
-    active().filter(|active| active.policy.learns_addresses())
+    active().filter(|active| active.policy.learns_addresses() && has_memory())
 }
 
 /// The name, unless it is libc's in any case.

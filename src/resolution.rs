@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use mif_policy::{Families, Need, Origin, Resolvers, Verdict};
 use mif_resolve::{Answer, Ask, Failure, Plan, Scope};
 
-use crate::guard::{uncancelled, unless_panic};
+use crate::guard::{has_memory, uncancelled, unless_panic};
 use crate::init::Active;
 use crate::learned::Known;
 use crate::log::Level;
@@ -30,6 +30,9 @@ pub(crate) fn resolve(
     ask: Ask,
     addrconfig: Option<Ask>,
 ) -> Names {
+    if !has_memory() {
+        return Names::Failed(Failure::Again);
+    }
     uncancelled(Names::Failed(Failure::Fail), || {
         find(active, call, name, ask, addrconfig)
     })
@@ -106,10 +109,11 @@ fn find(active: &Active, call: &str, name: &str, ask: Ask, addrconfig: Option<As
 
 /// Whether a name is asked of a network's servers, or refused.
 pub(crate) fn is_steered(active: &Active, name: &str) -> bool {
-    uncancelled(true, || {
-        let resolvers = active.policy.resolvers(name, &active.view());
-        !nss::services().has_name(name) && !is_libcs(&resolvers)
-    })
+    !has_memory()
+        || uncancelled(true, || {
+            let resolvers = active.policy.resolvers(name, &active.view());
+            !nss::services().has_name(name) && !is_libcs(&resolvers)
+        })
 }
 
 /// Whether the network of a name has no servers, so that the host's resolver is asked.

@@ -8,7 +8,7 @@ use mif_policy::{Resolvers, Verdict};
 use mif_resolve::raw::{self, Reply, Transport, Unanswered};
 use mif_resolve::{Patience, reverse};
 
-use crate::guard::{uncancelled, unless_panic};
+use crate::guard::{has_memory, uncancelled, unless_panic};
 use crate::hooks::next;
 use crate::hostent::set_h_errno;
 use crate::init::{Active, active, keeping_errno};
@@ -316,6 +316,9 @@ impl Call {
         let room = usize::try_from(self.size).unwrap_or(0);
         if room < HEADER || !is_plausible(self.answer) {
             return Err(missed(libc::EINVAL));
+        }
+        if !has_memory() {
+            return Err(missed(libc::ENOMEM));
         }
         let exchanged = uncancelled(Err(Unanswered::Silent), || {
             let (active, verdict): (_, Verdict<'_>) = (self.active, resolvers.verdict());

@@ -11,7 +11,7 @@ use libc::{hostent, size_t, sockaddr, socklen_t};
 use mif_resolve::{Failure, idn, reverse};
 
 use crate::addrinfo::{error, is_utf8};
-use crate::guard::uncancelled;
+use crate::guard::{has_memory, uncancelled};
 use crate::hooks::real;
 use crate::hostent::{Entry, HostBuffer, Place};
 use crate::init::{Active, active};
@@ -221,6 +221,9 @@ unsafe fn host_by_address(
 
 /// The names of an address, the canonical one first; `None` leaves them to libc.
 fn names_of(active: &Active, call: &str, ip: IpAddr) -> Option<Result<Vec<String>, Failure>> {
+    if !has_memory() {
+        return Some(Err(Failure::Again));
+    }
     uncancelled(Some(Err(Failure::Fail)), || find(active, call, ip))
 }
 
