@@ -63,6 +63,7 @@ mod resolver;
 mod resolver_call;
 mod resolver_state;
 mod reverse;
+mod room;
 mod secure;
 mod send;
 mod shown;

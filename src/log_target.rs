@@ -6,10 +6,11 @@ use std::ffi::CString;
 use std::os::fd::{AsFd, BorrowedFd, RawFd};
 
 use mif_socket::Descriptor;
-use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::fs::{FileType, Mode, OFlags, Stat};
 use rustix::io::Errno;
 use rustix::net::SendFlags;
+
+use crate::room;
 
 /// Decided once, at the start.
 #[derive(Debug)]
@@ -74,27 +75,13 @@ fn open(path: &CStr) -> Result<Descriptor, Errno> {
     rustix::fs::open(path, how | care, Mode::from(0o600)).map(Descriptor::from)
 }
 
-/// Writes without the signal of a pipe or socket that nobody reads any more (`SIGPIPE`), which would
-/// end an application that has written nothing itself.
+/// Writes without a signal, which would end an application that has written nothing itself.
 fn write(fd: BorrowedFd<'_>, stat: &Stat, bytes: &[u8]) {
     let _ = match FileType::from_raw_mode(stat.st_mode) {
         FileType::Socket => rustix::net::send(fd, bytes, SendFlags::NOSIGNAL),
-        // Who ends between the question and the writing is missed; a write(2) that asks for no
-        // signal is in Linux only since 6.18.
-        FileType::Fifo if !is_read(fd) => return,
-        _ => rustix::io::write(fd, bytes),
+        _ if room::takes(fd, stat, bytes.len()) => rustix::io::write(fd, bytes),
+        _ => return,
     };
-}
-
-/// Whether somebody has the other end of a pipe.
-fn is_read(fd: BorrowedFd<'_>) -> bool {
-    let mut polled = [PollFd::from_borrowed_fd(fd, PollFlags::OUT)];
-    let now = Timespec {
-        tv_sec: 0,
-        tv_nsec: 0,
-    };
-    rustix::event::poll(&mut polled, Some(&now)).is_ok()
-        && !polled[0].revents().contains(PollFlags::ERR)
 }
 
 /// The descriptor that a path means in every process.

@@ -9,6 +9,8 @@ use mif_socket::Descriptor;
 use rustix::fs::{MemfdFlags, SealFlags};
 use rustix::io::{self, Errno};
 
+use crate::room;
+
 /// A file with the text that `write` writes, to be read from the start. `name` is for people who
 /// look into `/proc`.
 pub(crate) fn sealed(
@@ -44,6 +46,9 @@ struct File {
 impl File {
     fn flush(&mut self) -> Result<(), Errno> {
         let mut rest = &self.buffer[..self.used];
+        if !room::may_grow_to(self.written + rest.len() as u64) {
+            return Err(Errno::FBIG);
+        }
         while !rest.is_empty() {
             let more = io::retry_on_intr(|| io::pwrite(&self.fd, rest, self.written))?;
             self.written += more as u64;
