@@ -1,9 +1,10 @@
 //! Processes: children, threads, signal handlers, other preloads, what comes over exec, and the
 //! circumstances that an interposer must not notice or be noticed by.
 
-use std::{path::PathBuf, process};
+mod support;
 
 use mif_lab::{Lab, Output};
+use support::{compile, preload_library};
 
 const WHO: &str = "203.0.113.10";
 const WHO6: &str = "2001:db8:ff::10";
@@ -21,46 +22,6 @@ fn by_wan1(lab: &Lab, probe: &str, words: &[&str]) -> Output {
 
 fn lines(out: &Output) -> Vec<&str> {
     out.ok().lines().collect()
-}
-
-/// Compiles a probe that is no C program.
-fn compile(lab: &Lab, compiler: &str, flags: &[&str], source: &str, to: &str) -> PathBuf {
-    let source = PathBuf::from(env!("CARGO_MANIFEST_DIR"))
-        .join("tests/probes")
-        .join(source);
-    let to = lab.dir().join("bin").join(to);
-    let out = process::Command::new(compiler)
-        .args([
-            "-O1",
-            "-Wall",
-            "-Wextra",
-            "-Werror",
-            "-D_GNU_SOURCE",
-            "-pthread",
-        ])
-        .args(flags)
-        .arg("-o")
-        .args([&to, &source])
-        .output()
-        .unwrap_or_else(|error| panic!("{compiler} cannot be run: {error}"));
-    assert!(
-        out.status.success(),
-        "{}",
-        String::from_utf8_lossy(&out.stderr)
-    );
-    to
-}
-
-fn preload_library(lab: &Lab, name: &str) -> String {
-    let flags = ["-shared", "-fPIC"];
-    let path = compile(
-        lab,
-        "gcc",
-        &flags,
-        &format!("{name}.c"),
-        &format!("{name}.so"),
-    );
-    path.to_str().unwrap().to_owned()
 }
 
 #[test]

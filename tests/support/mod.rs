@@ -2,6 +2,8 @@
 
 #![allow(dead_code, reason = "each test program uses a part of it")]
 
+use std::{path::PathBuf, process};
+
 use mif_lab::{Lab, Output};
 
 pub(crate) const WHO: &str = "203.0.113.10";
@@ -61,4 +63,46 @@ pub(crate) fn as_natively(lab: &Lab, probe: &str, words: &[&str]) {
 pub(crate) fn under_wan1(lab: &Lab, probe: &str, words: &[&str]) -> Output {
     let program = lab.probe(probe);
     lab.mif(&BY_WAN1, &[&[program.to_str().unwrap()], words].concat())
+}
+
+/// Compiles a probe that is no C program, or not as usual, to a file of that name.
+pub(crate) fn compile(
+    lab: &Lab,
+    compiler: &str,
+    flags: &[&str],
+    source: &str,
+    to: &str,
+) -> PathBuf {
+    let source = PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+        .join("tests/probes")
+        .join(source);
+    let to = lab.dir().join("bin").join(to);
+    let out = process::Command::new(compiler)
+        .args([
+            "-O1",
+            "-Wall",
+            "-Wextra",
+            "-Werror",
+            "-D_GNU_SOURCE",
+            "-pthread",
+        ])
+        .arg("-o")
+        .args([&to, &source])
+        .args(flags)
+        .output()
+        .unwrap_or_else(|error| panic!("{compiler} cannot be run: {error}"));
+    assert!(
+        out.status.success(),
+        "{}",
+        String::from_utf8_lossy(&out.stderr)
+    );
+    to
+}
+
+/// Compiles `tests/probes/NAME.c` to a library.
+pub(crate) fn preload_library(lab: &Lab, name: &str) -> String {
+    let flags = ["-shared", "-fPIC"];
+    let source = format!("{name}.c");
+    let path = compile(lab, "gcc", &flags, &source, &format!("{name}.so"));
+    path.to_str().unwrap().to_owned()
 }
