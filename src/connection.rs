@@ -80,9 +80,12 @@ impl Connection<'_> {
         if !asks_names && let Some(pass) = policy.exempts(self.given.meant, host) {
             return self.pass(pass, None);
         }
-        // What is no socket is the kernel's to refuse.
-        let Ok((kind, socket_type)) = mif_socket::kind(self.fd) else {
-            return Ok(());
+        let (kind, socket_type) = match mif_socket::kind(self.fd) {
+            Ok(kind) => kind,
+            // What is no socket is the kernel's to refuse.
+            Err(Errno::NOTSOCK | Errno::BADF) => return Ok(()),
+            // A sandbox forbids to ask.
+            Err(_) => return Err(self.refuse(Refusal::Internal)),
         };
         let flow = flow(self.active, self.given.meant, protocol(socket_type));
         let verdict = if asks_names {
