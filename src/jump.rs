@@ -5,16 +5,16 @@
 //! Both are ways round the hooks. An object that is opened with `RTLD_DEEPBIND` (as PHP opens its
 //! extensions) binds past every preload, so that flag is taken off under a policy. And what a
 //! program does by `syscall` (as libuv sends datagrams) is done by the hook of that call, if it has
-//! one; every other number costs two comparisons.
+//! one; every other number costs three comparisons.
 //!
 //! x86-64 only: elsewhere the two are libc's.
 
 use std::ffi::{c_int, c_long, c_uint, c_void};
 use std::sync::atomic::{AtomicPtr, AtomicU32, Ordering};
 
-use libc::{mmsghdr, msghdr, size_t, sockaddr, socklen_t, ssize_t};
+use libc::{mmsghdr, msghdr, size_t, sock_fprog, sockaddr, socklen_t, ssize_t};
 
-use crate::hooks;
+use crate::{hooks, sandbox};
 
 /// `dlfcn.h`.
 const RTLD_DEEPBIND: u32 = 8;
@@ -63,6 +63,8 @@ unsafe extern "C-unwind" fn syscall() {
         "jbe 2f",
         "cmp rdi, {sendmmsg}",
         "je 2f",
+        "cmp rdi, {seccomp}",
+        "je 2f",
         "1:",
         "jmp qword ptr [rip + {next}]",
         "2:",
@@ -86,6 +88,9 @@ unsafe extern "C-unwind" fn syscall() {
         "je 3f",
         "lea rax, [rip + {our_sendmmsg}]",
         "cmp edi, {sendmmsg}",
+        "je 3f",
+        "lea rax, [rip + {our_seccomp}]",
+        "cmp edi, {seccomp}",
         "jne 1b",
         // The arguments, without the number in front; the seventh is on the stack.
         "3:",
@@ -105,6 +110,7 @@ unsafe extern "C-unwind" fn syscall() {
         listen = const libc::SYS_listen,
         setsockopt = const libc::SYS_setsockopt,
         sendmmsg = const libc::SYS_sendmmsg,
+        seccomp = const libc::SYS_seccomp,
         our_connect = sym connect,
         our_sendto = sym sendto,
         our_sendmsg = sym sendmsg,
@@ -112,6 +118,7 @@ unsafe extern "C-unwind" fn syscall() {
         our_listen = sym listen,
         our_setsockopt = sym setsockopt,
         our_sendmmsg = sym sendmmsg,
+        our_seccomp = sym seccomp,
         next = sym SYSCALL,
     )
 }
@@ -194,4 +201,20 @@ as_long! {
     ) -> ssize_t;
     sendmsg(fd: c_int, message: *const msghdr, flags: c_int) -> ssize_t;
     sendmmsg(fd: c_int, messages: *mut mmsghdr, count: c_uint, flags: c_int) -> c_long;
+}
+
+/// seccomp(2), for which libc has no other way.
+unsafe extern "C-unwind" fn seccomp(
+    operation: c_uint,
+    flags: c_uint,
+    program: *const sock_fprog,
+) -> c_long {
+    type Syscall = unsafe extern "C-unwind" fn(c_long, ...) -> c_long;
+    let next = find("syscall\0", &SYSCALL);
+    // SAFETY: libc's function.
+    let next: Syscall = unsafe { std::mem::transmute(next) };
+    // SAFETY: the caller's own arguments.
+    let call = || unsafe { next(libc::SYS_seccomp, operation, flags, program) };
+    // SAFETY: as above.
+    unsafe { sandbox::seccomp(operation, program, call) }
 }

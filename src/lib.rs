@@ -64,6 +64,7 @@ mod resolver_call;
 mod resolver_state;
 mod reverse;
 mod room;
+mod sandbox;
 mod secure;
 mod send;
 mod shown;

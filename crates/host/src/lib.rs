@@ -19,6 +19,8 @@ pub mod network;
 mod resolv_conf;
 mod trust;
 
+pub use netlink::give_up;
+
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -139,6 +141,13 @@ pub struct View<'h> {
 }
 
 impl View<'_> {
+    /// Asks the kernel once more about all interfaces, before [`give_up`] forbids it.
+    pub fn look_once_more(&self) {
+        for slot in &self.host.links {
+            let _ = self.host.read_into(slot, self.now);
+        }
+    }
+
     /// A word that stands for the addresses the host has: it changes when one comes, goes, moves
     /// to another interface or becomes usable. 0 where they are not known.
     #[must_use]

@@ -6,6 +6,7 @@
 //! netlink crates all do, and serve the tool `mif` instead. The socket is closed again at once.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use mif_policy::InterfaceName;
 use mif_socket::Descriptor;
@@ -38,6 +39,15 @@ const ATTRIBUTE_HEADER: usize = 4;
 const AF_INET: u8 = 2;
 const AF_INET6: u8 = 10;
 
+/// A system call filter of this process would end it for opening one of these sockets.
+static DEADLY: AtomicBool = AtomicBool::new(false);
+
+/// From now on the kernel is not asked any more: what is known of the interfaces stands, and of the
+/// host's addresses nothing is known.
+pub fn give_up() {
+    DEADLY.store(true, Ordering::Relaxed);
+}
+
 /// A connection to rtnetlink for a few questions.
 pub(crate) struct Netlink(Descriptor);
 
@@ -60,7 +70,12 @@ pub(crate) struct Address {
 }
 
 impl Netlink {
+    /// # Errors
+    /// The kernel's; `EPERM` after [`give_up`].
     pub(crate) fn open() -> Result<Self, Errno> {
+        if DEADLY.load(Ordering::Relaxed) {
+            return Err(Errno::PERM);
+        }
         // NETLINK_ROUTE is protocol 0, the default.
         let (kind, flags) = (SocketType::RAW, SocketFlags::CLOEXEC);
         rustix::net::socket_with(AddressFamily::NETLINK, kind, flags, None)
