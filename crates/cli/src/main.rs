@@ -6,11 +6,9 @@
 #![forbid(unsafe_code)]
 
 mod arguments;
-mod barrier;
 mod check;
 mod destination;
 mod doctor;
-mod elf;
 mod enable;
 mod explain;
 mod init;

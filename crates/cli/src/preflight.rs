@@ -7,14 +7,15 @@
 
 use std::ffi::OsString;
 use std::fs::{self, File};
+use std::os::fd::AsFd;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use mif_policy::Policy;
+use mif_program::{Elf, Target, Window};
 use rustix::fs::StatVfsMountFlags;
 
 use crate::arguments::Output;
-use crate::elf::{Elf, Target};
 use crate::{Failure, check, output, policy, program};
 
 /// What the library opens for DNS servers that want TLS.
@@ -91,7 +92,8 @@ pub(crate) fn target(library: &Path) -> Result<Target, Failure> {
         ),
     };
     let file = File::open(library).map_err(|why| fails(why.to_string()))?;
-    let elf = Elf::read(file).map_err(|why| fails(format!("it is no ELF file: {why}")))?;
+    let mut window = Window::new(file.as_fd()).map_err(|why| fails(why.to_string()))?;
+    let elf = Elf::read(&mut window).map_err(|why| fails(format!("it is no ELF file: {why}")))?;
     let mount = rustix::fs::statvfs(library).map_err(|why| fails(why.to_string()))?;
     if mount.f_flag.contains(StatVfsMountFlags::NOEXEC) {
         return Err(fails(

@@ -7,14 +7,14 @@
 use std::ffi::{OsStr, OsString};
 use std::fmt;
 use std::fs::{self, File};
-use std::io::Read;
+use std::os::fd::AsFd;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
+use mif_program::barrier::{self, Barrier};
+use mif_program::{Elf, Target, Unreachable, Window, shebang};
 use rustix::fs::{Access, AtFlags, CWD};
 
-use crate::barrier::{self, Barrier};
-use crate::elf::{Elf, Target};
 use crate::shebang::{Env, Interpreter};
 
 /// A program that the library gets into.
@@ -43,12 +43,10 @@ pub(crate) enum Trouble {
         /// The interpreter that has the barrier, if the program is a script.
         interpreter: Option<PathBuf>,
         /// What is in the way.
-        barrier: Barrier,
+        barrier: Box<Barrier>,
     },
 }
 
-/// `BINPRM_BUF_SIZE`: the kernel looks no further for the end of a `#!` line.
-const HEAD: u64 = 256;
 /// The kernel follows five `#!` lines; `env` adds one step to each.
 const MAX_STEPS: usize = 10;
 /// Where the C library looks for programs without `PATH`, and where Debian's shells do.
@@ -73,7 +71,7 @@ pub(crate) fn find(command: &[OsString], library: Target) -> Result<Program, Tro
         Some(barrier) => Err(Trouble::Unreachable {
             path: program.path,
             interpreter: program.interpreter,
-            barrier,
+            barrier: barrier.into(),
         }),
     }
 }
@@ -87,33 +85,37 @@ fn follow(
     let mut arguments = arguments.to_vec();
     for _ in 0..MAX_STEPS {
         let file = program.interpreter.as_ref().unwrap_or(&program.path);
-        if let Some(barrier) = barrier::of_launcher(file, &arguments) {
+        if let Some(barrier) = of_launcher(file, &arguments) {
             return Ok(Some(barrier));
         }
-        let head = head(file).map_err(|why| {
+        let unreadable = |why: std::io::Error| {
             let why = format!("cannot be read, so nothing tells whether mif reaches it: {why}");
             shell(126, file.as_os_str(), &why)
-        })?;
-        if head.starts_with(b"\x7fELF") {
-            return match File::open(file).map_err(Into::into).and_then(read_elf) {
-                Ok(elf) => Ok(barrier::of_elf(file, &elf, library)),
+        };
+        let opened = File::open(file).map_err(unreadable)?;
+        let mut window = Window::new(opened.as_fd()).map_err(|why| unreadable(why.into()))?;
+        let head = window.up_to(0, shebang::LONGEST).unwrap_or_default();
+        if Elf::begins(head) {
+            let called = file.as_os_str().as_bytes();
+            return match Elf::read(&mut window) {
+                Ok(elf) => Ok(barrier::of_elf(called, opened.as_fd(), &elf, library)),
                 Err(why) => Err(shell(126, file.as_os_str(), &format!("malformed: {why}"))),
             };
         }
-        let Some(line) = head.strip_prefix(b"#!") else {
+        let next = match Interpreter::of(head) {
             // A shell runs a text without `#!` itself, and what is no text it cannot execute.
-            if head.contains(&0) {
+            None if head.contains(&0) => {
                 return Err(shell(126, file.as_os_str(), "exec format error"));
             }
-            program.interpreter = Some("/bin/sh".into());
-            continue;
-        };
-        let next = match Interpreter::of(line) {
-            Interpreter::File(path, argument) => {
+            None => {
+                program.interpreter = Some("/bin/sh".into());
+                continue;
+            }
+            Some(Interpreter::File(path, argument)) => {
                 arguments = argument.into_iter().collect();
                 path
             }
-            Interpreter::ByEnv(words) => match words {
+            Some(Interpreter::ByEnv(words)) => match words {
                 Env::Clears => return Ok(Some(Barrier::ClearedEnvironment)),
                 Env::Runs(name, rest) => {
                     arguments = rest;
@@ -138,8 +140,14 @@ fn follow(
     ))
 }
 
-fn read_elf(file: File) -> Result<Elf, Box<dyn std::error::Error>> {
-    Ok(Elf::read(file)?)
+fn of_launcher(file: &Path, arguments: &[OsString]) -> Option<Barrier> {
+    let real = fs::canonicalize(file).unwrap_or_else(|_| file.into());
+    let words = || arguments.iter().map(|word| word.as_bytes());
+    if real.file_name() == Some(OsStr::new("env")) && barrier::env_clears(words()) {
+        return Some(Barrier::ClearedEnvironment);
+    }
+    let (called, real) = (file.as_os_str(), real.as_os_str());
+    barrier::of_launcher(called.as_bytes(), real.as_bytes(), &words())
 }
 
 /// The file that a shell would run for a name.
@@ -212,12 +220,6 @@ impl fmt::Display for NotExecutable {
     }
 }
 
-fn head(file: &Path) -> std::io::Result<Vec<u8>> {
-    let mut head = Vec::new();
-    File::open(file)?.take(HEAD).read_to_end(&mut head)?;
-    Ok(head)
-}
-
 fn shell(status: u8, program: &OsStr, what: &str) -> Trouble {
     Trouble::Shell {
         status,
@@ -254,11 +256,13 @@ impl fmt::Display for Trouble {
                 interpreter,
                 barrier,
             } => {
-                write!(f, "cannot reach {}: ", path.display())?;
-                if let Some(interpreter) = interpreter {
-                    write!(f, "its interpreter {}: ", interpreter.display())?;
-                }
-                write!(f, "{barrier}; nothing was started. {}", barrier.remedy())
+                let unreachable = Unreachable {
+                    path: path.as_os_str().as_bytes(),
+                    interpreter: interpreter.as_ref().map(|path| path.as_os_str().as_bytes()),
+                    barrier: **barrier,
+                };
+                let remedy = barrier.remedy();
+                write!(f, "{unreachable}; nothing was started. {remedy}")
             }
         }
     }

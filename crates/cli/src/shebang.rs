@@ -1,4 +1,4 @@
-//! What a script's first line runs: `#!` as execve(2) reads it, and `env` as env(1) does.
+//! What a script's first line runs, where that is `env`: as env(1) reads it.
 //!
 //! Only the line is read here; whether what it names is there is `program`'s to find out.
 
@@ -25,26 +25,17 @@ pub(crate) enum Env {
 }
 
 impl Interpreter {
-    /// Reads what follows `#!`.
-    pub(crate) fn of(line: &[u8]) -> Self {
-        let line = line
-            .split(|&byte| byte == b'\n')
-            .next()
-            .unwrap_or(line)
-            .trim_ascii();
-        let end = line
-            .iter()
-            .position(u8::is_ascii_whitespace)
-            .unwrap_or(line.len());
-        let path = PathBuf::from(OsStr::from_bytes(&line[..end]));
-        let argument = line[end..].trim_ascii();
+    /// Of a file that begins so; `None` if it is no script.
+    pub(crate) fn of(head: &[u8]) -> Option<Self> {
+        let (path, argument) = mif_program::shebang::interpreter(head)?;
+        let path = PathBuf::from(OsStr::from_bytes(path));
         if path.file_name() == Some(OsStr::new("env"))
             && let Some(env) = Env::of(argument)
         {
-            return Self::ByEnv(env);
+            return Some(Self::ByEnv(env));
         }
         let argument = (!argument.is_empty()).then(|| OsStr::from_bytes(argument).to_owned());
-        Self::File(path, argument)
+        Some(Self::File(path, argument))
     }
 }
 
@@ -117,7 +108,8 @@ mod tests {
             ("/usr/bin/env -S -u LD_PRELOAD python3", cleared()),
             ("/usr/bin/env", file("/usr/bin/env", None)),
         ] {
-            assert_eq!(Interpreter::of(line.as_bytes()), expected, "{line:?}");
+            let head = format!("#!{line}");
+            assert_eq!(Interpreter::of(head.as_bytes()), Some(expected), "{line:?}");
         }
     }
 }

@@ -3,26 +3,24 @@
 //! Privileges count as the kernel counts them at `execve(2)`: a setuid program that would gain
 //! nothing is started with its preload (`AT_SECURE` of getauxval(3), `ld.so(8)`).
 
-use std::ffi::{OsStr, OsString};
 use std::fmt;
-use std::fs;
-use std::os::unix::fs::MetadataExt;
-use std::path::Path;
+use std::os::fd::BorrowedFd;
 
 use rustix::fs::StatVfsMountFlags;
 use rustix::io::Errno;
 
-use crate::elf::{Elf, Target};
+use crate::elf::{Elf, Loader, Target};
+use crate::text::lossy;
 
 /// Why a preload has no effect.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Barrier {
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Barrier {
     /// No dynamic loader.
     Static,
     /// System calls without libc.
     Go,
     /// A dynamic loader that is not glibc's.
-    Loader(String),
+    Loader(Loader),
     /// Another kind of process than the library is for: the program's, the library's.
     Target(Target, Target),
     /// Runs as this user.
@@ -41,98 +39,129 @@ pub(crate) enum Barrier {
     ClearedEnvironment,
 }
 
-/// A launcher that starts what is meant out of the preload's sight.
-pub(crate) fn of_launcher(file: &Path, arguments: &[OsString]) -> Option<Barrier> {
-    let real = fs::canonicalize(file).unwrap_or_else(|_| file.into());
-    let runs = |verb| arguments.iter().any(|word| word == verb);
-    match real.file_name().and_then(OsStr::to_str) {
-        Some("snap") if file.file_name() != Some(OsStr::new("snap")) => Some(Barrier::Snap),
-        Some("snap") if runs("run") => Some(Barrier::Snap),
-        Some("flatpak") if runs("run") => Some(Barrier::Flatpak),
-        Some("env") if clears(arguments) => Some(Barrier::ClearedEnvironment),
-        Some("systemd-run") if !runs("--scope") => Some(Barrier::ServiceManager),
-        _ if real.starts_with("/snap") || real.starts_with("/var/lib/snapd/snap") => {
+/// A launcher that starts what is meant out of the preload's sight: by the path that it is called by,
+/// what that path leads to, and the arguments behind it.
+pub fn of_launcher<'w>(
+    called: &[u8],
+    real: &[u8],
+    arguments: &(impl Iterator<Item = &'w [u8]> + Clone),
+) -> Option<Barrier> {
+    let runs = |verb: &[u8]| arguments.clone().any(|word| word == verb);
+    let folder = &real[..real.len() - file_name(real).len()];
+    match file_name(real) {
+        b"snap" if file_name(called) != b"snap" => Some(Barrier::Snap),
+        b"snap" if runs(b"run") => Some(Barrier::Snap),
+        b"flatpak" if runs(b"run") => Some(Barrier::Flatpak),
+        b"systemd-run" if !runs(b"--scope") => Some(Barrier::ServiceManager),
+        _ if real.starts_with(b"/snap/") || real.starts_with(b"/var/lib/snapd/snap/") => {
             Some(Barrier::Snap)
         }
-        _ if real
-            .parent()
-            .is_some_and(|folder| folder.ends_with("flatpak/exports/bin")) =>
-        {
-            Some(Barrier::Flatpak)
-        }
+        _ if folder.ends_with(b"/flatpak/exports/bin/") => Some(Barrier::Flatpak),
         _ => None,
     }
 }
 
-fn clears(arguments: &[OsString]) -> bool {
-    let options = arguments
-        .iter()
-        .take_while(|word| word.as_encoded_bytes().starts_with(b"-"));
-    options
-        .into_iter()
-        .any(|word| word == "-i" || word == "-" || word == "--ignore-environment")
+/// Whether `env` with these arguments empties the environment.
+#[must_use]
+pub fn env_clears<'w>(mut arguments: impl Iterator<Item = &'w [u8]>) -> bool {
+    arguments
+        .by_ref()
+        .take_while(|word| word.starts_with(b"-"))
+        .any(|word| matches!(word, b"-i" | b"-" | b"--ignore-environment"))
 }
 
-/// What is in the way of a library for `library` in an ELF file.
-pub(crate) fn of_elf(file: &Path, elf: &Elf, library: Target) -> Option<Barrier> {
+/// The last part of a path.
+#[must_use]
+pub fn file_name(path: &[u8]) -> &[u8] {
+    path.rsplit(|&byte| byte == b'/').next().unwrap_or(path)
+}
+
+/// What is in the way of a library for `library` in an ELF file that is called so.
+#[must_use]
+pub fn of_elf(called: &[u8], file: BorrowedFd<'_>, elf: &Elf, library: Target) -> Option<Barrier> {
     if let Some(barrier) = of_privileges(file) {
         return Some(barrier);
     }
     if elf.go {
         return Some(Barrier::Go);
     }
-    match &elf.loader {
+    match elf.loader {
         _ if elf.target != library => Some(Barrier::Target(elf.target, library)),
         // glibc's loader runs as a program, too, and honours LD_PRELOAD for what it loads.
-        None if is_glibc_loader(&file.to_string_lossy()) => None,
+        None if is_glibc_loader(called) => None,
         None => Some(Barrier::Static),
-        Some(loader) if is_glibc_loader(loader) => None,
-        Some(loader) => Some(Barrier::Loader(loader.clone())),
+        Some(loader) if is_glibc_loader(loader.path()) => None,
+        Some(loader) => Some(Barrier::Loader(loader)),
     }
 }
 
-fn is_glibc_loader(path: &str) -> bool {
-    let name = path.rsplit('/').next().unwrap_or(path);
-    name.starts_with("ld-linux") || name.starts_with("ld64.so") || name == "ld.so.1"
+fn is_glibc_loader(path: &[u8]) -> bool {
+    let name = file_name(path);
+    name.starts_with(b"ld-linux") || name.starts_with(b"ld64.so") || name == b"ld.so.1"
 }
 
-fn of_privileges(file: &Path) -> Option<Barrier> {
+/// What the program would gain that the process does not have. The file may have been opened by
+/// `O_PATH`; file capabilities are seen only where it was not.
+#[must_use]
+pub fn of_privileges(file: BorrowedFd<'_>) -> Option<Barrier> {
     const SETUID: u32 = 0o4000;
     /// Without the group's x bit, setgid has meant mandatory locking.
     const SETGID: u32 = 0o2010;
-    let found = fs::metadata(file).ok()?;
+    let found = rustix::fs::fstat(file).ok()?;
     let (user, group) = (rustix::process::getuid(), rustix::process::getgid());
-    let becomes_user = found.mode() & SETUID == SETUID && found.uid() != user.as_raw();
-    let becomes_group = found.mode() & SETGID == SETGID && found.gid() != group.as_raw();
+    let becomes_user = found.st_mode & SETUID == SETUID && found.st_uid != user.as_raw();
+    let becomes_group = found.st_mode & SETGID == SETGID && found.st_gid != group.as_raw();
     // PR_SET_NO_NEW_PRIVS takes the bits' effect away. A program with file capabilities gains
     // nothing under it either, but the kernel says AT_SECURE all the same (6.18).
     let bits_count =
         (becomes_user || becomes_group) && !rustix::thread::no_new_privs().unwrap_or(false);
     let barrier = if bits_count && becomes_user {
-        Barrier::Setuid(found.uid())
+        Barrier::Setuid(found.st_uid)
     } else if bits_count {
-        Barrier::Setgid(found.gid())
+        Barrier::Setgid(found.st_gid)
     } else if !user.is_root() && has_capabilities(file) {
         Barrier::Capabilities
     } else {
         return None;
     };
-    let mount = rustix::fs::statvfs(file);
+    let mount = rustix::fs::fstatvfs(file);
     let is_nosuid = mount.is_ok_and(|mount| mount.f_flag.contains(StatVfsMountFlags::NOSUID));
     (!is_nosuid).then_some(barrier)
 }
 
-fn has_capabilities(file: &Path) -> bool {
+fn has_capabilities(file: BorrowedFd<'_>) -> bool {
     let mut value = [0u8; 64];
-    match rustix::fs::getxattr(file, "security.capability", &mut value) {
+    match rustix::fs::fgetxattr(file, c"security.capability", &mut value) {
         Ok(length) => length > 0,
         Err(why) => why == Errno::RANGE,
     }
 }
 
+/// A program that a preload does not get into, in the words of `mif-run`.
+#[derive(Clone, Copy, Debug)]
+pub struct Unreachable<'p> {
+    /// The program.
+    pub path: &'p [u8],
+    /// The interpreter that has the barrier, if the program is a script.
+    pub interpreter: Option<&'p [u8]>,
+    /// What is in the way.
+    pub barrier: Barrier,
+}
+
+impl fmt::Display for Unreachable<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "cannot reach {}: ", lossy(self.path))?;
+        if let Some(interpreter) = self.interpreter {
+            write!(f, "its interpreter {}: ", lossy(interpreter))?;
+        }
+        write!(f, "{}", self.barrier)
+    }
+}
+
 impl Barrier {
     /// What to do instead, as sentences.
-    pub(crate) fn remedy(&self) -> &'static str {
+    #[must_use]
+    pub fn remedy(&self) -> &'static str {
         match self {
             Self::Static | Self::Go => {
                 "Use a dynamically linked build, or a network namespace (ip netns exec)."
@@ -162,13 +191,15 @@ impl fmt::Display for Barrier {
         match self {
             Self::Static => f.write_str("statically linked, so no preload is loaded"),
             Self::Go => f.write_str("a Go program, which makes its system calls without libc"),
-            Self::Loader(loader) if loader.contains("/ld-musl") => {
-                write!(f, "for musl ({loader}), and libmif.so is for glibc")
+            Self::Loader(loader) if file_name(loader.path()).starts_with(b"ld-musl") => {
+                let path = lossy(loader.path());
+                write!(f, "for musl ({path}), and libmif.so is for glibc")
             }
             Self::Loader(loader) => {
+                let path = lossy(loader.path());
                 write!(
                     f,
-                    "its loader {loader} is not glibc's, and libmif.so is for glibc"
+                    "its loader {path} is not glibc's, and libmif.so is for glibc"
                 )
             }
             Self::Target(program, library) => {
