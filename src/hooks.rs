@@ -10,9 +10,11 @@ use libc::{
     sockaddr, socklen_t, ssize_t,
 };
 
+use crate::environment::Strings;
 use crate::resolver_state::State;
 use crate::{
-    bind, connect, interfaces, later, lookup, namespace, open, option, resolver, reverse, send,
+    bind, connect, exec, interfaces, later, lookup, namespace, open, option, resolver, reverse,
+    send, shell,
 };
 
 /// One symbol of the table: what is exported.
@@ -219,6 +221,30 @@ interpose! {
     fn res_nsend(
         state: *mut State, packet: *const u8, length: c_int, answer: *mut u8, size: c_int,
     ) -> c_int => resolver::nsend, once __res_nsend;
+    /// execve(2): the program that is started is under the policy, too.
+    fn execve(path: *const c_char, argv: Strings, envp: Strings) -> c_int => exec::execve;
+    /// execvpe(3).
+    fn execvpe(file: *const c_char, argv: Strings, envp: Strings) -> c_int => exec::execvpe;
+    /// fexecve(3).
+    fn fexecve(fd: c_int, argv: Strings, envp: Strings) -> c_int => exec::fexecve;
+    /// execveat(2).
+    fn execveat(
+        folder: c_int, path: *const c_char, argv: Strings, envp: Strings, flags: c_int,
+    ) -> c_int => exec::execveat;
+    /// `posix_spawn(3)`.
+    fn posix_spawn(
+        child: *mut libc::pid_t, path: *const c_char, actions: *const c_void,
+        attributes: *const c_void, argv: Strings, envp: Strings,
+    ) -> c_int => exec::posix_spawn;
+    /// `posix_spawnp(3)`.
+    fn posix_spawnp(
+        child: *mut libc::pid_t, file: *const c_char, actions: *const c_void,
+        attributes: *const c_void, argv: Strings, envp: Strings,
+    ) -> c_int => exec::posix_spawnp;
+    /// system(3): the shell is under the policy, too.
+    fn system(command: *const c_char) -> c_int => shell::system;
+    /// popen(3).
+    fn popen(command: *const c_char, kind: *const c_char) -> *mut FILE => shell::popen;
     /// getifaddrs(3): the policy may show its own networks only.
     fn getifaddrs(list: *mut *mut ifaddrs) -> c_int => interfaces::getifaddrs;
     /// `if_nameindex(3)`: the same.
@@ -256,6 +282,15 @@ interpose! {
     fn fopen64(path: *const c_char, mode: *const c_char) -> *mut FILE => open::fopen64;
 }
 
+export! {
+    [/** execv(3). libc's is `execve`, so there is no next one to call. */]
+    execv(path: *const c_char, argv: Strings) -> c_int => exec::execv
+}
+export! {
+    [/** execvp(3). libc's is `execvpe`, so there is no next one to call. */]
+    execvp(file: *const c_char, argv: Strings) -> c_int => exec::execvp
+}
+
 /// Finds the next definitions of the calls that may come from a signal handler, where `dlsym`
 /// must not run. The others are found at their first call: a look-up of a symbol costs about 900
 /// instructions, which every process would pay.
@@ -277,4 +312,6 @@ pub(crate) fn find_signal_safe() {
     next::__open64_2();
     next::__openat_2();
     next::__openat64_2();
+    next::execve();
+    next::execvpe();
 }

@@ -10,6 +10,7 @@ use mif_resolve::Cache;
 use once_cell::race::OnceBox;
 use rustix::event::{PollFd, PollFlags, Timespec};
 
+use crate::environment::Kept;
 use crate::hosts_file::HostsFile;
 use crate::learned::Learned;
 use crate::log::{Level, Log};
@@ -25,6 +26,8 @@ pub(crate) struct Active {
     pub(crate) cache: Cache,
     pub(crate) hosts_file: HostsFile,
     pub(crate) log: Log,
+    /// What the programs that this process starts are to have, too.
+    pub(crate) kept: Kept,
     /// The policy that was asked for has a fault; `policy` refuses everything.
     pub(crate) faulty: bool,
 }
@@ -220,16 +223,18 @@ fn activate(policy: Policy, log: Log, faulty: bool) -> Active {
         hosts_file: HostsFile::new(),
         policy,
         log,
+        kept: Kept::from_process(),
         faulty,
     }
 }
 
 fn level(choice: Option<&OsStr>) -> Level {
     match choice.map(OsStr::as_bytes) {
+        Some(b"off") => Level::Off,
         Some(b"refused") => Level::Refused,
         Some(b"decisions") => Level::Decisions,
         Some(b"debug") => Level::Debug,
-        _ => Level::Off,
+        _ => Level::Programs,
     }
 }
 

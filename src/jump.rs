@@ -9,11 +9,12 @@
 //!
 //! x86-64 only: elsewhere the two are libc's.
 
-use std::ffi::{c_int, c_long, c_uint, c_void};
+use std::ffi::{c_char, c_int, c_long, c_uint, c_void};
 use std::sync::atomic::{AtomicPtr, AtomicU32, Ordering};
 
 use libc::{mmsghdr, msghdr, size_t, sock_fprog, sockaddr, socklen_t, ssize_t};
 
+use crate::environment::Strings;
 use crate::{hooks, sandbox};
 
 /// `dlfcn.h`.
@@ -61,10 +62,9 @@ unsafe extern "C-unwind" fn syscall() {
         "lea rax, [rdi - {first}]",
         "cmp rax, {last} - {first}",
         "jbe 2f",
-        "cmp rdi, {sendmmsg}",
-        "je 2f",
-        "cmp rdi, {seccomp}",
-        "je 2f",
+        "lea rax, [rdi - {sendmmsg}]",
+        "cmp rax, {execveat} - {sendmmsg}",
+        "jbe 2f",
         "1:",
         "jmp qword ptr [rip + {next}]",
         "2:",
@@ -91,6 +91,12 @@ unsafe extern "C-unwind" fn syscall() {
         "je 3f",
         "lea rax, [rip + {our_seccomp}]",
         "cmp edi, {seccomp}",
+        "je 3f",
+        "lea rax, [rip + {our_execve}]",
+        "cmp edi, {execve}",
+        "je 3f",
+        "lea rax, [rip + {our_execveat}]",
+        "cmp edi, {execveat}",
         "jne 1b",
         // The arguments, without the number in front; the seventh is on the stack.
         "3:",
@@ -102,7 +108,7 @@ unsafe extern "C-unwind" fn syscall() {
         "mov r9, qword ptr [rsp + 8]",
         "jmp rax",
         first = const libc::SYS_connect,
-        last = const libc::SYS_setsockopt,
+        last = const libc::SYS_execve,
         connect = const libc::SYS_connect,
         sendto = const libc::SYS_sendto,
         sendmsg = const libc::SYS_sendmsg,
@@ -111,6 +117,8 @@ unsafe extern "C-unwind" fn syscall() {
         setsockopt = const libc::SYS_setsockopt,
         sendmmsg = const libc::SYS_sendmmsg,
         seccomp = const libc::SYS_seccomp,
+        execve = const libc::SYS_execve,
+        execveat = const libc::SYS_execveat,
         our_connect = sym connect,
         our_sendto = sym sendto,
         our_sendmsg = sym sendmsg,
@@ -119,6 +127,8 @@ unsafe extern "C-unwind" fn syscall() {
         our_setsockopt = sym setsockopt,
         our_sendmmsg = sym sendmmsg,
         our_seccomp = sym seccomp,
+        our_execve = sym execve,
+        our_execveat = sym execveat,
         next = sym SYSCALL,
     )
 }
@@ -201,6 +211,10 @@ as_long! {
     ) -> ssize_t;
     sendmsg(fd: c_int, message: *const msghdr, flags: c_int) -> ssize_t;
     sendmmsg(fd: c_int, messages: *mut mmsghdr, count: c_uint, flags: c_int) -> c_long;
+    execve(path: *const c_char, argv: Strings, envp: Strings) -> c_long;
+    execveat(
+        folder: c_int, path: *const c_char, argv: Strings, envp: Strings, flags: c_int
+    ) -> c_long;
 }
 
 /// seccomp(2), for which libc has no other way.

@@ -8,6 +8,8 @@
 //!   the arguments into values ([`sockaddr`], [`message`]), ask the policy (`mif_policy`), act on the socket
 //!   (`mif_socket`) and then make the real call with the caller's own arguments, once and last;
 //! - [`init`] makes the policy of this process, once, from its environment and files;
+//! - [`exec`] and [`shell`] start other programs, [`environment`] is what these are given, and [`reach`]
+//!   whether mif gets into them;
 //! - [`secure`] opens the companion object where a DNS server wants TLS;
 //! - `jump` is for the functions of libc that are jumped to and not called;
 //! - [`guard`] keeps panics from the application, [`log`] says what was decided, [`flags`] is what
@@ -34,6 +36,8 @@ mod clock;
 mod connect;
 mod connection;
 mod datagram;
+mod environment;
+mod exec;
 mod flags;
 mod guard;
 mod hooks;
@@ -57,6 +61,7 @@ mod nss;
 mod numeric;
 mod open;
 mod option;
+mod reach;
 mod resolution;
 mod resolv_conf;
 mod resolver;
@@ -67,5 +72,8 @@ mod room;
 mod sandbox;
 mod secure;
 mod send;
+mod shell;
 mod shown;
 mod sockaddr;
+#[cfg(any(target_arch = "aarch64", target_arch = "x86_64"))]
+mod variadic;

@@ -15,6 +15,8 @@ use crate::log_target::Target;
 pub(crate) enum Level {
     /// Nothing.
     Off,
+    /// What programs could not be started: the default, since an application tells nobody why.
+    Programs,
     /// What was refused.
     Refused,
     /// Every decision of a rule.
@@ -149,7 +151,8 @@ mod tests {
 
     #[test]
     fn levels_are_ordered() {
-        assert!(Level::Off < Level::Refused && Level::Refused < Level::Decisions);
+        assert!(Level::Off < Level::Programs && Level::Programs < Level::Refused);
+        assert!(Level::Refused < Level::Decisions);
         assert!(Level::Decisions < Level::Debug);
     }
 }

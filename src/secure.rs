@@ -141,6 +141,13 @@ fn open() -> Result<*mut c_void, String> {
 
 /// The companion's path: never another folder's, whatever the environment says.
 fn beside_us() -> Option<CString> {
+    let path = Path::new(OsStr::from_bytes(own_path()?.to_bytes()));
+    let path = path.is_absolute().then(|| path.with_file_name(COMPANION))?;
+    CString::new(path.into_os_string().into_vec()).ok()
+}
+
+/// The path of this library, as the dynamic linker was told it or found it.
+pub(crate) fn own_path() -> Option<&'static CStr> {
     let mut info = MaybeUninit::<libc::Dl_info>::uninit();
     let here: *const AtomicPtr<c_void> = (&raw const HERE).cast();
     // SAFETY: an address of this library, and room for what is said of it.
@@ -150,10 +157,7 @@ fn beside_us() -> Option<CString> {
     // SAFETY: dladdr has filled it in.
     let info = unsafe { info.assume_init() };
     // SAFETY: the path of a library that stays.
-    let path = unsafe { CStr::from_ptr(info.dli_fname) };
-    let path = Path::new(OsStr::from_bytes(path.to_bytes()));
-    let path = path.is_absolute().then(|| path.with_file_name(COMPANION))?;
-    CString::new(path.into_os_string().into_vec()).ok()
+    Some(unsafe { CStr::from_ptr(info.dli_fname) })
 }
 
 /// Something of this library, for its address.

@@ -21,6 +21,8 @@ fn calls_allocate_nothing_and_leave_nothing_open() {
         ("sendto6", 0),
         ("sendmsg", 0),
         ("sendmmsg", 0),
+        ("execve", 1000),
+        ("execve bare", 1000),
     ] {
         let command = lab.command(&probe).args([call, "1000"]).preload();
         let out = command.env("MIF_INTERFACE", "wan1").run();
@@ -89,7 +91,7 @@ fn without_a_policy_there_are_no_more_system_calls() {
     let lab = Lab::new();
     for call in [
         "stream", "refused", "path", "peer", "server", "listen", "sendto", "sendmmsg", "hosts",
-        "list",
+        "list", "execve",
     ] {
         costs(&lab, &[], call, 0);
     }
@@ -127,6 +129,9 @@ fn the_policy_costs_what_was_promised() {
     costs(&lab, &BY_WAN1, "resolv.conf", 3);
     // It is refused, in place of being sent.
     costs(&lab, &BY_WAN1, "question", -1);
+    // It is looked whether the file is there to be judged.
+    costs(&lab, &BY_WAN1, "execve", 1);
+    costs(&lab, &BY_WAN1, "execve bare", 1);
 }
 
 #[test]

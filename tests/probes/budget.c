@@ -146,6 +146,21 @@ static int list(void)
     return ioctl(datagrams, SIOCGIFCONF, &conf);
 }
 
+/* A program that is not there, in this process's environment and in none. */
+static int start_in(char **environment)
+{
+    char *words[] = {"nowhere", NULL};
+    return execve("/nowhere", words, environment);
+}
+
+static int start(void) { return start_in(environ); }
+
+static int start_bare(void)
+{
+    char *none[] = {NULL};
+    return start_in(none);
+}
+
 int main(int argc, char **argv)
 {
     const struct {
@@ -155,7 +170,7 @@ int main(int argc, char **argv)
                  {"peer6", peer6}, {"server", server}, {"listen", server_stream}, {"sendto", to},
                  {"sendto6", to6}, {"sendmsg", message}, {"sendmmsg", messages},
                  {"resolv.conf", resolv_conf}, {"hosts", hosts}, {"question", question},
-                 {"list", list}};
+                 {"list", list}, {"execve", start}, {"execve bare", start_bare}};
     inet_pton(AF_INET, "203.0.113.10", &far_raw.sin_addr);
     inet_pton(AF_INET6, "2001:db8:ff::10", &far6.sin6_addr);
     inet_pton(AF_INET, "127.0.0.1", &local.sin_addr);

@@ -9,6 +9,7 @@
 #include <pthread.h>
 #include <resolv.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -95,6 +96,27 @@ static void by_getifaddrs(void)
         freeifaddrs(list);
 }
 
+static void by_system(void)
+{
+    clearenv();
+    if (system("exit 0")) {
+    }
+}
+
+static void by_popen(void)
+{
+    clearenv();
+    FILE *out = popen("exit 0", "r");
+    if (out)
+        pclose(out);
+}
+
+static void by_execvp(void)
+{
+    clearenv();
+    execlp("/nowhere", "nowhere", NULL);
+}
+
 static const struct {
     const char *name;
     void (*call)(void);
@@ -112,6 +134,9 @@ static const struct {
     {"res_query", by_res_query},
     {"if_inet6", by_if_inet6},
     {"getifaddrs", by_getifaddrs},
+    {"system", by_system},
+    {"popen", by_popen},
+    {"execvp", by_execvp},
 };
 
 static void cleaned_up(void *unused)

@@ -2,6 +2,8 @@
 
 #![allow(dead_code, reason = "each test program uses a part of it")]
 
+pub(crate) mod starts;
+
 use std::{path::PathBuf, process};
 
 use mif_lab::{Lab, Output};

@@ -54,7 +54,7 @@ fn enable(arguments: &Enable) -> Result<(), Failure> {
             ));
             continue;
         };
-        program::find(&command, target)
+        program::find(&command, target, policy.children)
             .map_err(|trouble| failure(trouble.status(), trouble.to_string()))?;
     }
 

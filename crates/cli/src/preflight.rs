@@ -56,7 +56,7 @@ fn examine(
 ) -> Result<(Option<PathBuf>, program::Program), Failure> {
     let (policy, file) = policy::load(policy::program_of(command))?;
     let target = libraries(library, &policy)?;
-    let program = program::find(command, target).map_err(|trouble| Failure {
+    let program = program::find(command, target, policy.children).map_err(|trouble| Failure {
         status: trouble.status(),
         message: trouble.to_string(),
     })?;

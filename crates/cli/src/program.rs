@@ -11,6 +11,7 @@ use std::os::fd::AsFd;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
+use mif_policy::Children;
 use mif_program::barrier::{self, Barrier};
 use mif_program::{Elf, Target, Unreachable, Window, shebang};
 use rustix::fs::{Access, AtFlags, CWD};
@@ -53,11 +54,16 @@ const MAX_STEPS: usize = 10;
 const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 /// Finds the program that a shell would run for `command` (a name or a path, then arguments), and
-/// checks that a library for `library` gets into it.
+/// checks that a library for `library` gets into it. Where `children` keep the policy, `env -i` takes
+/// nothing from them.
 ///
 /// # Errors
 /// Why it is not to be started.
-pub(crate) fn find(command: &[OsString], library: Target) -> Result<Program, Trouble> {
+pub(crate) fn find(
+    command: &[OsString],
+    library: Target,
+    children: Children,
+) -> Result<Program, Trouble> {
     let Some((name, arguments)) = command.split_first() else {
         return Err(shell(127, OsStr::new(""), "no program is named"));
     };
@@ -68,6 +74,7 @@ pub(crate) fn find(command: &[OsString], library: Target) -> Result<Program, Tro
     };
     match follow(&mut program, arguments, library)? {
         None => Ok(program),
+        Some(Barrier::ClearedEnvironment) if children == Children::Follow => Ok(program),
         Some(barrier) => Err(Trouble::Unreachable {
             path: program.path,
             interpreter: program.interpreter,

@@ -27,8 +27,8 @@ pub use fault::{Fault, Faults};
 pub use file::{Input, Options, Text, domains, keys, parse};
 pub use known::Known;
 pub use model::{
-    Choice, Dns, Explicit, Families, Guard, Interface, Interfaces, Place, Policy, Pvd, PvdId, Rule,
-    RuleId, Use,
+    Children, Choice, Dns, Explicit, Families, Guard, Interface, Interfaces, Place, Policy, Pvd,
+    PvdId, Rule, RuleId, Use,
 };
 pub use names::{InterfaceName, NamePattern, Prefix, Zone};
 pub use resolv_conf::ResolvConf;

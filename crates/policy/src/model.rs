@@ -28,6 +28,8 @@ pub struct Policy {
     pub local: bool,
     /// Which interfaces the application finds when it lists them.
     pub interfaces: Interfaces,
+    /// Whether the programs that the application starts are under this policy, too.
+    pub children: Children,
     /// Address families that flows and answers may have.
     pub families: Families,
     /// The application's own `[dns]` table or `-d`: it stands before the one of the provisioning
@@ -145,6 +147,17 @@ pub enum Interfaces {
     Policy,
 }
 
+/// `children`: whether the programs that an application starts are under its policy, too.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Children {
+    /// Whatever environment the application gives them.
+    Follow,
+    /// If the environment that the application gives them says so.
+    Inherit,
+    /// Never.
+    Drop,
+}
+
 /// `family`: which address families flows may have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Families {
@@ -207,6 +220,7 @@ impl Policy {
             explicit: Explicit::Refuse,
             local: true,
             interfaces: Interfaces::All,
+            children: Children::Follow,
             families: Families::Any,
             dns: Dns::default(),
             addrsel: AddressSelection::default(),
@@ -224,6 +238,12 @@ impl Policy {
     #[must_use]
     pub fn rule(&self, id: RuleId) -> &Rule {
         &self.rules[id.0 as usize]
+    }
+
+    /// Whether a flow that no rule decides may take none but the networks that `use` names.
+    #[must_use]
+    pub fn is_requirement(&self) -> bool {
+        !self.rule(self.last_rule()).choices.is_preference()
     }
 
     /// The last rule: `use` itself.

@@ -8,7 +8,9 @@ use std::path::Path;
 use std::{env, fs};
 
 use common::{cases, input};
-use mif_policy::{AddressSelection, Choice, Dns, Interfaces, Policy, Pvd, Row, Rule, Use, parse};
+use mif_policy::{
+    AddressSelection, Children, Choice, Dns, Interfaces, Policy, Pvd, Row, Rule, Use, parse,
+};
 
 #[test]
 fn good_policies_mean_what_they_say() {
@@ -73,6 +75,7 @@ fn dump(policy: &Policy) -> String {
         explicit,
         local,
         interfaces,
+        children,
         families,
         ..
     } = policy;
@@ -83,6 +86,9 @@ fn dump(policy: &Policy) -> String {
     .unwrap();
     if *interfaces != Interfaces::All {
         writeln!(out, "interfaces {interfaces:?}").unwrap();
+    }
+    if *children != Children::Follow {
+        writeln!(out, "children {children:?}").unwrap();
     }
     writeln!(out, "dns{}", dump_dns(&policy.dns)).unwrap();
     if policy.addrsel != AddressSelection::default() {

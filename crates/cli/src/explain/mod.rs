@@ -14,8 +14,8 @@ use std::net::SocketAddr;
 
 use mif_host::inventory::{self, Inventory, Labels, Query};
 use mif_policy::{
-    Choice, Flow, Interface, Known, Need, Pass, Place, Policy, Protocol, PvdId, Refusal, Route,
-    RuleId, Unusable, Verdict,
+    Children, Choice, Flow, Interface, Known, Need, Pass, Place, Policy, Protocol, PvdId, Refusal,
+    Route, RuleId, Unusable, Verdict,
 };
 
 use crate::arguments::Explain;
@@ -59,7 +59,7 @@ pub(crate) fn run(arguments: &Explain) -> Result<(), Failure> {
         flows: Vec::new(),
     };
     if arguments.program != policy::ANY_PROGRAM {
-        find_program(arguments, &mut report)?;
+        find_program(arguments, policy.children, &mut report)?;
     }
     let mut explainer = explainer;
     for destination in &destinations {
@@ -74,12 +74,16 @@ pub(crate) fn run(arguments: &Explain) -> Result<(), Failure> {
     Ok(())
 }
 
-fn find_program(arguments: &Explain, report: &mut Report) -> Result<(), Failure> {
+fn find_program(
+    arguments: &Explain,
+    children: Children,
+    report: &mut Report,
+) -> Result<(), Failure> {
     // The tool itself is built for the same kind of process as the library.
     let library = arguments.library.clone();
     let library = library.unwrap_or_else(|| "/proc/self/exe".into());
     let target = preflight::target(&library)?;
-    match program::find(std::slice::from_ref(&arguments.program), target) {
+    match program::find(std::slice::from_ref(&arguments.program), target, children) {
         Ok(found) => {
             report.path = Some(found.path.display().to_string());
             report.interpreter = found.interpreter.map(|file| file.display().to_string());

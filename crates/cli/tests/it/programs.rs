@@ -188,10 +188,32 @@ fn scripts_are_followed_to_their_interpreter() {
     let script = prefix.script("work/env-static", "#!/usr/bin/env -S busybox sh\n");
     let why = format!("PREFIX/work/env-static: its interpreter {busybox}: {STATIC}");
     prefix.is_refused(&script, &why);
+}
+
+#[test]
+fn an_emptied_environment_is_refused_where_children_do_not_keep_the_policy() {
+    let prefix = Prefix::new("cleared");
     let script = prefix.script("work/cleared", "#!/usr/bin/env -S -i sh\n");
-    let why = "PREFIX/work/cleared: env -i empties the environment, LD_PRELOAD included; nothing \
-        was started. Put mif-run behind it: env -i mif-run PROGRAM.\n";
-    prefix.is_refused(&script, why);
+    let script = script.to_str().unwrap();
+    let env = which("env");
+    let policy = prefix.write(
+        "work/inherit.toml",
+        "use = \"lo\"\nchildren = \"inherit\"\n",
+    );
+    for (command, program) in [
+        (&[script][..], "PREFIX/work/cleared"),
+        (&["env", "-i", "true"], &env),
+    ] {
+        let ran = prefix.mif_run(&[&["-i", "lo"], command].concat());
+        assert_eq!(ran, Ran::new(0, "", ""), "{program}");
+        let options = ["-p", policy.to_str().unwrap(), "-d", "192.0.2.53"];
+        let ran = prefix.mif_run(&[&options, command].concat());
+        let why = format!(
+            "mif-run: cannot reach {program}: env -i empties the environment, LD_PRELOAD included; \
+             nothing was started. Put mif-run behind it: env -i mif-run PROGRAM.\n"
+        );
+        assert_eq!(ran, Ran::new(126, "", &why), "{program}");
+    }
 }
 
 #[test]
@@ -271,11 +293,6 @@ fn launchers_that_leave_the_preload_behind_are_refused() {
             prefix.masked(export.as_os_str().as_encoded_bytes())
         ),
     );
-
-    let env = which("env");
-    let why = "env -i empties the environment, LD_PRELOAD included; nothing was started. Put \
-        mif-run behind it: env -i mif-run PROGRAM.\n";
-    prefix.are_refused(&["env", "-i", "true"], &format!("{env}: {why}"));
 }
 
 fn which(program: &str) -> String {

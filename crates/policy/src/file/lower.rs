@@ -9,7 +9,8 @@ use super::{Input, server, words, written};
 use crate::addrsel::AddressSelection;
 use crate::fault::{Wrong, quoted};
 use crate::model::{
-    Choice, Dns, Explicit, Families, Interface, Interfaces, Place, Policy, Pvd, PvdId, Rule, Use,
+    Children, Choice, Dns, Explicit, Families, Interface, Interfaces, Place, Policy, Pvd, PvdId,
+    Rule, Use,
 };
 use crate::rules::Rules;
 
@@ -76,6 +77,7 @@ pub(super) fn lower(
         explicit: app.explicit.unwrap_or(default),
         local: app.local.unwrap_or(true),
         interfaces: app.interfaces.unwrap_or(Interfaces::All),
+        children: app.children.unwrap_or(Children::Follow),
         families: app.family.unwrap_or(Families::Any),
         dns,
         addrsel: app.addrsel.clone(),

@@ -12,7 +12,7 @@ use super::words::{self, Destination};
 use super::{addrsel, dns};
 use crate::addrsel::AddressSelection;
 use crate::fault::{Wrong, quoted};
-use crate::model::{Dns, Explicit, Families, Interfaces};
+use crate::model::{Children, Dns, Explicit, Families, Interfaces};
 use crate::names::{InterfaceName, NamePattern, Prefix};
 use crate::verdict::Protocol;
 
@@ -35,6 +35,8 @@ pub(super) struct App {
     pub(super) local: Option<bool>,
     /// `interfaces`
     pub(super) interfaces: Option<Interfaces>,
+    /// `children`
+    pub(super) children: Option<Children>,
     /// `family`
     pub(super) family: Option<Families>,
     /// `[dns]`
@@ -145,6 +147,14 @@ fn read_app(table: &mut Table<'_>, report: &mut Report<'_>) -> App {
                 &[("all", Interfaces::All), ("policy", Interfaces::Policy)],
                 report,
             )
+        }),
+        children: table.take("children").and_then(|value| {
+            let words = [
+                ("follow", Children::Follow),
+                ("inherit", Children::Inherit),
+                ("drop", Children::Drop),
+            ];
+            value.one_of(&words, report)
         }),
         family: table.take("family").and_then(|value| {
             let words = [
