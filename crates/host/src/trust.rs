@@ -96,7 +96,7 @@ pub(crate) fn is_believed(uid: u32, account: Option<u32>) -> bool {
 /// The number that stands for accounts without one in this user namespace, where root is one of
 /// them and nobody else has that number. In the first namespace there are none.
 pub(crate) fn unmapped() -> Option<u32> {
-    let text = |path: &str| text(&open(path.as_ref()).ok()?).ok();
+    let text = |path: &str| text(&open(path.as_ref()).ok()?, 0).ok();
     let overflow: u32 = text("/proc/sys/kernel/overflowuid")?.trim().parse().ok()?;
     let map = text("/proc/self/uid_map")?;
     // user_namespaces(7): the first number here, the first number outside, how many.
@@ -129,16 +129,19 @@ pub(crate) fn policy(path: &Path, is_hosts: bool) -> Result<String, Untrusted> {
     judge(&stat, account).map_err(Untrusted::File)?;
     judge_folder(&rustix::fs::stat(folder)?, account)
         .map_err(|why| Untrusted::Folder(folder.to_owned(), why))?;
-    let text = text(&file);
+    let text = text(&file, stat.st_size);
     text.map_err(|why| Untrusted::Unread(io::Error::new(io::ErrorKind::InvalidData, why)))
 }
 
+/// What a file contains, up to the `size` that fstat(2) told, or to its end where that is 0.
+///
 /// # Errors
 /// Why it cannot be read, in words.
-pub(crate) fn text(file: &Descriptor) -> Result<String, String> {
+pub(crate) fn text(file: &Descriptor, size: i64) -> Result<String, String> {
+    let size = usize::try_from(size).unwrap_or(0);
     let mut bytes = Vec::new();
     let mut block = [0; 4096];
-    loop {
+    while size == 0 || bytes.len() < size {
         match rustix::io::retry_on_intr(|| rustix::io::read(file, &mut block)) {
             Ok(0) => break,
             Ok(read) => bytes.extend_from_slice(&block[..read]),
