@@ -154,8 +154,10 @@ table inet lab {
         # Nor what it asks a DHCP server, without an address yet.
         udp sport 68 udp dport 67 accept
         # Linux itself may send the last acknowledgement of a closed IPv6 connection by the default
-        # route, whatever device its socket had. A flow shows with its SYN and its data.
+        # route, whatever device its socket had, and the reset that answers what comes for one closed
+        # meanwhile. A flow shows with its SYN and its data.
         ip6 saddr != { 2001:db8:$number::/64, fe80::/64 } tcp flags == ack drop
+        ip6 saddr != { 2001:db8:$number::/64, fe80::/64 } tcp flags == rst drop
         counter name sent
         meta l4proto { tcp, udp } th dport 53 counter name dns
         ip saddr != 10.$number.0.0/24 counter name spoofed drop
