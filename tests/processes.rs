@@ -176,18 +176,19 @@ fn a_socket_that_came_over_exec() {
 }
 
 #[test]
-fn a_thread_cancelled_in_connect() {
+fn a_thread_cancelled_in_a_blocked_call() {
     let lab = Lab::new();
-    let words = [SILENT, "7001"];
-    let native = lab.command(lab.probe("cancel")).args(words).run();
-    assert_eq!(lines(&native), ["cleaned up", "cancelled"]);
-    // With a server, so that `mif-run` has nothing to warn of.
-    let probe = lab.command(lab.probe("cancel")).args(words);
-    let out = probe.mif(&["-i", "wan1", "-d", "10.2.0.1"]).run();
-    assert_eq!(out.stdout, native.stdout, "{out}");
-    assert_eq!(out.stderr, "");
-    let out = lab.command(lab.probe("cancel")).args(words).preload().run();
-    assert_eq!(out.stdout, native.stdout, "without policy: {out}");
+    for call in ["connect", "sendto", "sendmsg"] {
+        let words = [call, SILENT, "7001"];
+        let probe = || lab.command(lab.probe("cancel")).args(words);
+        assert_eq!(lines(&probe().run()), ["cleaned up", "cancelled"], "{call}");
+        // With a server, so that `mif-run` has nothing to warn of.
+        let out = probe().mif(&["-i", "wan1", "-d", "10.2.0.1"]).run();
+        assert_eq!(lines(&out), ["cleaned up", "cancelled"], "{call}");
+        assert_eq!(out.stderr, "");
+        let out = probe().preload().run();
+        assert_eq!(lines(&out), ["cleaned up", "cancelled"], "{call}");
+    }
 }
 
 #[test]

@@ -1,9 +1,11 @@
-/* Cancels a thread that is blocked in connect to ADDRESS PORT, which never answers. */
+/* Cancels a thread that is blocked in CALL (connect, or sendto and sendmsg with fast open) to
+   ADDRESS PORT, which never answers: cancel CALL ADDRESS PORT */
 #include "tcp.h"
 #include <pthread.h>
 #include <sys/syscall.h>
 
 static struct destination to;
+static const char *call;
 static volatile int thread_id;
 
 static void cleanup(void *unused)
@@ -17,13 +19,20 @@ static void *blocked(void *unused)
     int fd = stream_for(&to, 0);
     pthread_cleanup_push(cleanup, NULL);
     thread_id = (int)syscall(SYS_gettid);
-    printf("not cancelled: %s\n", outcome(connect_to(fd, &to)));
+    struct sockaddr *name = (struct sockaddr *)&to.address;
+    struct iovec bytes = {"x", 1};
+    struct msghdr message = {
+        .msg_name = name, .msg_namelen = to.length, .msg_iov = &bytes, .msg_iovlen = 1};
+    long code = strcmp(call, "connect") == 0  ? connect_to(fd, &to)
+                : strcmp(call, "sendto") == 0 ? sendto(fd, "x", 1, MSG_FASTOPEN, name, to.length)
+                                              : sendmsg(fd, &message, MSG_FASTOPEN);
+    printf("not cancelled: %s\n", outcome(code));
     pthread_cleanup_pop(0);
     return unused;
 }
 
-/* Whether the thread sleeps in connect(2), which is call 42 on x86-64 and 203 on AArch64. */
-static int is_in_connect(void)
+/* Whether the thread sleeps in the call. */
+static int is_blocked(void)
 {
     char path[64], line[128] = "";
     snprintf(path, sizeof path, "/proc/self/task/%d/syscall", thread_id);
@@ -32,16 +41,20 @@ static int is_in_connect(void)
         return 0;
     char *got = fgets(line, sizeof line, file);
     fclose(file);
-    return got != NULL && atoi(line) == SYS_connect && line[0] != 'r';
+    int number = strcmp(call, "connect") == 0  ? SYS_connect
+                 : strcmp(call, "sendto") == 0 ? SYS_sendto
+                                               : SYS_sendmsg;
+    return got != NULL && atoi(line) == number && line[0] != 'r';
 }
 
 int main(int count, char **words)
 {
     (void)count;
-    to = destination(words[1], words[2]);
+    call = words[1];
+    to = destination(words[2], words[3]);
     pthread_t thread;
     pthread_create(&thread, NULL, blocked, NULL);
-    for (int n = 0; n < 2000 && !is_in_connect(); n++)
+    for (int n = 0; n < 2000 && !is_blocked(); n++)
         usleep(1000);
     pthread_cancel(thread);
     void *result = NULL;
