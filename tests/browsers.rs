@@ -1,12 +1,12 @@
 //! Chromium and Firefox as Debian has them, headless, unprivileged and with their sandboxes on: their
-//! pages, and whatever they ask of the network beside them, by wan1 alone and with the names of its
+//! pages, their WebRTC and whatever they ask of the network beside them, by wan1 alone and with the names of its
 //! server; and nothing at all while wan1 is down.
 
 mod support;
 
 use std::time::Duration;
 
-use mif_lab::{Command, Lab};
+use mif_lab::{Arrival, Command, Lab};
 use support::{BY_WAN1, WAN1, WAN1_6, WHO, WHO6, nothing_leaves, only_by_wan1};
 
 /// Loads pages in a browser, and tells what came of each and which processes are sandboxed.
@@ -24,7 +24,8 @@ fn browse<'lab>(lab: &'lab Lab, browser: &str, urls: &[&str]) -> Command<'lab> {
 fn check(browser: &str, sandboxed: &[&str], unknown_name: &str, by_address: &str) {
     let lab = Lab::new();
     let (v4, v6) = (format!("http://{WHO}/"), format!("http://[{WHO6}]/"));
-    let out = browse(&lab, browser, &["http://split.test/", &v4, &v6])
+    let stun = format!("stun:{WHO}:7001");
+    let out = browse(&lab, browser, &["http://split.test/", &v4, &v6, &stun])
         .mif(&BY_WAN1)
         .run();
     let lines: Vec<&str> = out.ok().lines().collect();
@@ -42,20 +43,14 @@ fn check(browser: &str, sandboxed: &[&str], unknown_name: &str, by_address: &str
     }
     let arrivals = lab.arrivals();
     let split = ["203.0.113.22", "2001:db8:ff::22"];
-    assert!(
-        arrivals.iter().any(|it| split.contains(&it.local.as_str())),
-        "{arrivals:?}"
-    );
-    assert!(
-        arrivals
-            .iter()
-            .all(|it| [WAN1, WAN1_6].contains(&it.peer.as_str())),
-        "{arrivals:?}"
-    );
-    assert!(
-        lab.queries("rb")
-            .contains(&"A split.test 10.2.0.2".to_owned())
-    );
+    let by_name = |it: &Arrival| split.contains(&it.local.as_str());
+    let by_webrtc = |it: &Arrival| it.protocol == "udp" && it.port == 7001;
+    let by_wan1 = |it: &Arrival| [WAN1, WAN1_6].contains(&it.peer.as_str());
+    assert!(arrivals.iter().any(by_name), "{arrivals:?}");
+    assert!(arrivals.iter().any(by_webrtc), "{arrivals:?}");
+    assert!(arrivals.iter().all(by_wan1), "{arrivals:?}");
+    let asked = "A split.test 10.2.0.2".to_owned();
+    assert!(lab.queries("rb").contains(&asked));
     only_by_wan1(&lab);
 
     // Another lab is another home, and so another profile.

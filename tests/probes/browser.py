@@ -2,8 +2,9 @@
 
     browser.py chromium|firefox URL...
 
-For each page a line: its address, and its text or the browser's error. Then for each kind of process a line
-"sandboxed KIND" if its system calls are filtered by seccomp and it is in a user namespace of its own.
+For each page a line: its address, and its text or the browser's error. A URL of "stun:" is asked by WebRTC, by the
+page before it. Then for each kind of process a line "sandboxed KIND" if its system calls are filtered by
+seccomp and it is in a user namespace of its own.
 Needs a HOME and an XDG_CONFIG_HOME that can be written to.
 """
 
@@ -16,6 +17,16 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+
+# Gathers the candidates that a STUN server tells.
+WEBRTC = """
+const peer = new RTCPeerConnection({ iceServers: [{ urls: "%s" }] });
+const gathered = new Promise((done) => {
+    peer.onicegatheringstatechange = () => peer.iceGatheringState == "complete" && done("gathered");
+});
+peer.createDataChannel("data");
+peer.setLocalDescription();
+"""
 
 
 class Chromium:
@@ -58,7 +69,13 @@ class Chromium:
             return error
         while self.message().get("method") != "Page.loadEventFired":
             pass
-        return self.call("Runtime.evaluate", expression="document.body.innerText")["result"]["value"]
+        return self.value("document.body.innerText")
+
+    def stun(self, url):
+        return self.value(WEBRTC % url + "gathered")
+
+    def value(self, script):
+        return self.call("Runtime.evaluate", expression=script, awaitPromise=True)["result"]["value"]
 
 
 class Firefox:
@@ -97,7 +114,13 @@ class Firefox:
         result = self.call("WebDriver:Navigate", url=url)
         if "error" in result:
             return (re.search(r"about:neterror\?e=\w+", result["message"]) or [result["message"]])[0]
-        script = "return document.body.innerText"
+        return self.value("return document.body.innerText")
+
+    def stun(self, url):
+        # A promise that is returned is waited for.
+        return self.value(WEBRTC % url + "return gathered")
+
+    def value(self, script):
         return self.call("WebDriver:ExecuteScript", script=script, args=[])["value"]
 
 
@@ -128,7 +151,8 @@ def sandboxed(browser):
 
 browser = {"chromium": Chromium, "firefox": Firefox}[sys.argv[1]]()
 for url in sys.argv[2:]:
-    print(url, browser.load(url).strip(), flush=True)
+    ask = browser.stun if url.startswith("stun:") else browser.load
+    print(url, ask(url).strip(), flush=True)
 for kind in sorted(set(sandboxed(browser.process.pid))):
     print("sandboxed", kind)
 browser.process.terminate()
