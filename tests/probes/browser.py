@@ -2,10 +2,9 @@
 
     browser.py chromium|firefox URL...
 
-For each page a line: its address, and its text or the browser's error. A URL of "stun:" is asked by WebRTC, by the
-page before it. Then for each kind of process a line "sandboxed KIND" if its system calls are filtered by
-seccomp and it is in a user namespace of its own.
-Needs a HOME and an XDG_CONFIG_HOME that can be written to.
+For each page a line: its address, and its text or the browser's error. A URL of "stun:" is asked by WebRTC,
+by the page before it. Then for each kind of process a line "sandboxed KIND" if its system calls are filtered
+by seccomp and it is in a user namespace of its own. HOME and XDG_CONFIG_HOME have to be writable.
 """
 
 import itertools
@@ -41,7 +40,8 @@ class Chromium:
         # A shell puts the pipes where the browser looks for them.
         command = ["sh", "-c", f'exec "$@" 3<&{theirs} 4>&{ours}', "sh", *command]
         self.process = subprocess.Popen(command, pass_fds=[theirs, ours])
-        os.close(theirs), os.close(ours)
+        os.close(theirs)
+        os.close(ours)
         target = self.call("Target.createTarget", url="about:blank")["targetId"]
         self.session = self.call("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
         self.call("Page.enable")
