@@ -12,7 +12,8 @@ use libc::addrinfo;
 use mif_resolve::{Answer, Ask, Failure, idn};
 
 use crate::hooks::real;
-use crate::sockaddr::{self, is_plausible};
+use crate::memory::is_plausible;
+use crate::sockaddr;
 
 /// `netdb.h`: the name may have letters beyond ASCII, and so may the canonical name.
 const AI_IDN: c_int = 0x40;

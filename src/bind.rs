@@ -22,9 +22,13 @@ use crate::sockaddr::{self as address, Given};
 /// # Safety
 /// As bind(2).
 pub(crate) unsafe fn bind(fd: c_int, addr: *const sockaddr, len: socklen_t) -> c_int {
-    if let Some(active) = active()
-        // SAFETY: the caller vouches for `len` bytes at `addr`, as for bind(2).
-        && let Some(given) = unsafe { address::read(addr, len) }
+    let Some(active) = active() else {
+        // SAFETY: the caller's own arguments.
+        return unsafe { real::bind(fd, addr, len) };
+    };
+    let addr = address::settled(addr, len);
+    // SAFETY: settled.
+    if let Some(given) = unsafe { address::read(addr, len) }
         && let Some(socket) = borrow(fd)
     {
         let judge = || {
@@ -203,6 +207,9 @@ impl Binding<'_> {
     }
 
     fn refuse(&self, refusal: Refusal) -> Answer {
+        if mif_socket::takes_no_ip(self.fd) {
+            return Answer::Proceed;
+        }
         self.say(&Verdict::Refuse(refusal));
         Answer::Refuse
     }

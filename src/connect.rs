@@ -9,18 +9,23 @@ use rustix::io::Errno;
 use crate::hooks::real;
 use crate::init::{Active, active};
 use crate::sockaddr as address;
-use crate::{bind, connection, flags};
+use crate::{bind, connection, errno, flags};
 
 /// # Safety
 /// As connect(2).
 pub(crate) unsafe fn connect(fd: c_int, addr: *const sockaddr, len: socklen_t) -> c_int {
-    // SAFETY: the caller vouches for `len` bytes at `addr`, as for connect(2).
+    let Some(active) = active() else {
+        // SAFETY: the caller's own arguments.
+        return unsafe { real::connect(fd, addr, len) };
+    };
+    let addr = address::settled(addr, len);
+    // SAFETY: settled.
     if unsafe { may_open_a_listener(addr, len) } {
         // SAFETY: the caller's own arguments.
         return unsafe { dissolve(fd, addr, len) };
     }
-    // SAFETY: as above.
-    match unsafe { prepare("connect", fd, addr, len) } {
+    // SAFETY: settled.
+    match unsafe { prepare(active, "connect", fd, addr, len) } {
         // SAFETY: the caller's own arguments.
         Ok(()) => unsafe { real::connect(fd, addr, len) },
         Err(errno) => fail(errno),
@@ -30,13 +35,18 @@ pub(crate) unsafe fn connect(fd: c_int, addr: *const sockaddr, len: socklen_t) -
 /// # Safety
 /// As connect(2).
 pub(crate) unsafe fn alias(fd: c_int, addr: *const sockaddr, len: socklen_t) -> c_int {
-    // SAFETY: the caller vouches for `len` bytes at `addr`, as for connect(2).
+    let Some(active) = active() else {
+        // SAFETY: the caller's own arguments.
+        return unsafe { real::__connect(fd, addr, len) };
+    };
+    let addr = address::settled(addr, len);
+    // SAFETY: settled.
     if unsafe { may_open_a_listener(addr, len) } {
         // SAFETY: the caller's own arguments.
         return unsafe { dissolve(fd, addr, len) };
     }
-    // SAFETY: as above.
-    match unsafe { prepare("connect", fd, addr, len) } {
+    // SAFETY: settled.
+    match unsafe { prepare(active, "connect", fd, addr, len) } {
         // SAFETY: the caller's own arguments.
         Ok(()) => unsafe { real::__connect(fd, addr, len) },
         Err(errno) => fail(errno),
@@ -47,7 +57,7 @@ pub(crate) unsafe fn alias(fd: c_int, addr: *const sockaddr, len: socklen_t) -> 
 /// may have pinned a datagram listener to.
 ///
 /// # Safety
-/// `addr` as for connect(2).
+/// `addr` as for [`address::read`].
 #[inline]
 unsafe fn may_open_a_listener(addr: *const sockaddr, len: socklen_t) -> bool {
     // SAFETY: the caller's contract.
@@ -71,28 +81,27 @@ unsafe fn dissolve(fd: c_int, addr: *const sockaddr, len: socklen_t) -> c_int {
 /// Puts a socket on its network before it connects to `addr`; an error refuses the call.
 ///
 /// # Safety
-/// `addr` as for connect(2).
+/// `addr` as for [`address::read`].
 #[inline]
 pub(crate) unsafe fn prepare(
+    active: &'static Active,
     call: &'static str,
     fd: c_int,
     addr: *const sockaddr,
     len: socklen_t,
 ) -> Result<(), Errno> {
-    match active() {
-        // SAFETY: the caller's contract.
-        Some(active) if unsafe { address::is_ip(addr, len) } => {
-            // SAFETY: the caller's contract.
-            unsafe { steer(active, call, fd, addr, len) }
-        }
-        _ => Ok(()),
+    // SAFETY: the caller's contract.
+    if !unsafe { address::is_ip(addr, len) } {
+        return Ok(());
     }
+    // SAFETY: the caller's contract.
+    unsafe { steer(active, call, fd, addr, len) }
 }
 
 /// Not inlined, so that calls that are left alone need no room on the stack.
 ///
 /// # Safety
-/// `addr` as for connect(2).
+/// `addr` as for [`address::read`].
 #[inline(never)]
 unsafe fn steer(
     active: &'static Active,
@@ -109,11 +118,8 @@ unsafe fn steer(
 }
 
 /// Fails a call with errno, as libc does.
-pub(crate) fn fail(errno: Errno) -> c_int {
-    // SAFETY: takes nothing and always returns this thread's errno.
-    let slot = unsafe { libc::__errno_location() };
-    // SAFETY: the thread's errno is always writable.
-    unsafe { *slot = errno.raw_os_error() };
+pub(crate) fn fail(why: Errno) -> c_int {
+    errno::set(why.raw_os_error());
     -1
 }
 

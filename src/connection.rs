@@ -46,12 +46,15 @@ pub(crate) fn steer(
             }
             result => result,
         }
-        .map_err(|why| {
+        .or_else(|why| {
+            if mif_socket::takes_no_ip(fd) {
+                return Ok(());
+            }
             if let Steering::Stale(rule) = why {
                 connection.refuse(Refusal::Exhausted(rule, Unusable::Missing));
             }
             // With this errno happy-eyeballs go on with the next address; EPERM would abort.
-            Errno::NETUNREACH
+            Err(Errno::NETUNREACH)
         })
     })
 }

@@ -22,7 +22,7 @@ const LOOPBACK: u32 = 1;
 
 /// What is to happen with one datagram.
 pub(crate) enum Plan {
-    /// Send it as the application wrote it.
+    /// Send it as the application wrote it, or leave it to the kernel to refuse.
     AsIs,
     /// Send it by this network.
     By(Network),
@@ -38,18 +38,18 @@ pub(crate) fn plan(
     message: &Message,
     flags: c_int,
 ) -> Plan {
-    let Some(given) = message.destination() else {
+    let Some(given) = message.destination().filter(|_| !message.is_faulty()) else {
         return Plan::AsIs;
     };
     if flags & libc::MSG_FASTOPEN != 0 {
         let (addr, len) = message.name();
         // SAFETY: the contract of `Message::new`.
-        return match unsafe { connect::prepare(call, fd, addr, len) } {
+        return match unsafe { connect::prepare(active, call, fd, addr, len) } {
             Ok(()) => Plan::AsIs,
             Err(_) => Plan::Refuse,
         };
     }
-    let said = Said::in_control(message.control());
+    let said = Said::in_control(message.control(), given.is_v4());
     Datagram::plan(active, call, fd, &given, &said)
 }
 
@@ -265,6 +265,9 @@ impl<'a> Datagram<'a> {
     }
 
     fn refuse(&self, refusal: Refusal) -> Plan {
+        if mif_socket::takes_no_ip(self.fd) {
+            return Plan::AsIs;
+        }
         self.say(&Verdict::Refuse(refusal));
         Plan::Refuse
     }

@@ -13,8 +13,8 @@ use mif_policy::Children;
 use mif_program::barrier::file_name;
 use rustix::io::Errno;
 
+use crate::memory::{c_string, is_there};
 use crate::secure;
-use crate::sockaddr::is_plausible;
 
 /// An array of C strings that ends with a null pointer, as libc takes them.
 pub(crate) type Strings = *const *const c_char;
@@ -327,7 +327,7 @@ fn position(names: &[&str], name: &[u8]) -> Option<usize> {
 pub(crate) unsafe fn strings(array: Strings) -> impl Iterator<Item = *const c_char> + Clone {
     let mut next = array;
     std::iter::from_fn(move || {
-        if !is_plausible(next) {
+        if !is_there(next) {
             return None;
         }
         // SAFETY: the null pointer that ends the array has not been met yet.
@@ -337,19 +337,38 @@ pub(crate) unsafe fn strings(array: Strings) -> impl Iterator<Item = *const c_ch
     })
 }
 
+/// Whether an array has the null pointer that ends it, before memory that cannot be read.
+///
+/// # Safety
+/// As for [`Kept::look_at`].
+pub(crate) unsafe fn ends(array: Strings) -> bool {
+    let mut next = array;
+    while is_there(next) {
+        // SAFETY: the null pointer that ends the array has not been met yet.
+        if unsafe { next.read() }.is_null() {
+            return true;
+        }
+        next = next.wrapping_add(1);
+    }
+    false
+}
+
 /// Name and value of a variable that may be one of these.
 ///
 /// # Safety
 /// `entry` is a C string that stays as it is.
 #[inline]
 unsafe fn ours(entry: *const c_char) -> Option<(&'static [u8], &'static [u8])> {
+    if !is_there(entry) {
+        return None;
+    }
     // SAFETY: a C string has at least its NUL.
     let first = unsafe { entry.cast::<u8>().read() };
     if !matches!(first, b'L' | b'M') {
         return None;
     }
     // SAFETY: the caller's contract.
-    let entry = unsafe { CStr::from_ptr(entry) }.to_bytes();
+    let entry = unsafe { c_string(entry) }?.to_bytes();
     if !entry.starts_with(b"LD_PRELOAD=") && !entry.starts_with(b"MIF_") {
         return None;
     }

@@ -12,13 +12,13 @@ use mif_program::Unreachable;
 use rustix::io::Errno;
 
 use crate::connect::fail;
-use crate::environment::Strings;
+use crate::environment::{Strings, ends};
 use crate::guard;
 use crate::hooks::real;
 use crate::init::{Active, active};
 use crate::log::Level;
+use crate::memory::is_there;
 use crate::reach::{self, Program};
-use crate::sockaddr::is_plausible;
 
 /// One call of the families.
 #[derive(Clone, Copy)]
@@ -163,7 +163,7 @@ pub(crate) fn own_environment() -> Strings {
 
 fn is_empty(path: *const c_char) -> bool {
     // SAFETY: a C string has at least its NUL.
-    is_plausible(path) && unsafe { path.read() } == 0
+    is_there(path) && unsafe { path.read() } == 0
 }
 
 impl Start {
@@ -193,7 +193,8 @@ impl Start {
             return run(self.environment);
         };
         // What is no array is the kernel's to refuse. None at all is an empty one for it.
-        if !self.environment.is_null() && !is_plausible(self.environment) {
+        // SAFETY: the caller's contract.
+        if !self.environment.is_null() && !unsafe { ends(self.environment) } {
             return run(self.environment);
         }
         let decide = || {

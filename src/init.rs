@@ -15,7 +15,7 @@ use crate::hosts_file::HostsFile;
 use crate::learned::Learned;
 use crate::log::{Level, Log};
 use crate::log_target::Target;
-use crate::{clock, flags, guard, hooks};
+use crate::{clock, errno, flags, guard, hooks};
 
 /// A policy in force.
 #[derive(Debug)]
@@ -70,7 +70,7 @@ fn start() -> Option<&'static Active> {
         return None;
     }
     let make = || guard::uncancelled(None, || Some(load())).unwrap_or_else(|| Some(refusing()));
-    let state = keeping_errno(|| STATE.get_or_init(|| Box::new(make()))).as_ref();
+    let state = errno::keeping(|| STATE.get_or_init(|| Box::new(make()))).as_ref();
     #[cfg(target_arch = "x86_64")]
     if state.is_some() {
         crate::jump::hold_objects();
@@ -79,18 +79,6 @@ fn start() -> Option<&'static Active> {
         flags::raise(flags::NAMES_ARE_LIBCS);
     }
     state
-}
-
-/// Runs what reads files. The C standard lets a program begin with an errno of 0.
-pub(crate) fn keeping_errno<T>(read: impl FnOnce() -> T) -> T {
-    // SAFETY: takes nothing and always returns this thread's errno.
-    let slot = unsafe { libc::__errno_location() };
-    // SAFETY: the thread's errno is always readable.
-    let errno = unsafe { *slot };
-    let result = read();
-    // SAFETY: and writable.
-    unsafe { *slot = errno };
-    result
 }
 
 /// Whether libc has the environment. While `.preinit_array` of an executable runs it has not been

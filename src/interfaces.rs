@@ -6,7 +6,7 @@
 //! covered, and an interface whose name is known can be asked about.
 
 use std::ffi::{CStr, c_int, c_ulong, c_void};
-use std::ptr::{NonNull, null_mut};
+use std::ptr::null_mut;
 
 use libc::{if_nameindex as NameIndex, ifaddrs, ifconf, ifreq};
 use rustix::io::Errno;
@@ -15,7 +15,6 @@ use crate::connect::fail;
 use crate::guard::unless_panic;
 use crate::hooks::real;
 use crate::shown::Shown;
-use crate::sockaddr::is_plausible;
 
 /// # Safety
 /// As getifaddrs(3).
@@ -131,29 +130,30 @@ pub(crate) unsafe fn ioctl(fd: c_int, request: c_ulong, argument: *mut c_void) -
 /// As the request `SIOCGIFCONF` of netdevice(7).
 #[cold]
 unsafe fn interface_list(fd: c_int, request: c_ulong, argument: *mut c_void) -> c_int {
-    if is_plausible(argument)
-        && let Some(argument) = NonNull::new(argument.cast::<ifconf>())
-        && let Some(shown) = Shown::by_policy("ioctl SIOCGIFCONF")
-    {
-        let mut found = Vec::new();
-        // SAFETY: the caller's descriptor.
-        let result = unless_panic(Err(Errno::NOMEM), || unsafe {
-            all(fd, request, &mut found)
-        });
-        return match result {
-            Ok(0) => {
-                // SAFETY: `ifr_name` ends in NUL within its array.
-                found.retain(|entry| unsafe { shown.has_c(entry.ifr_name.as_ptr()) });
-                // SAFETY: the caller vouches for the structure and for the buffer that it tells of.
-                unsafe { fill(argument, &found) };
-                0
-            }
-            Ok(failed) => failed,
-            Err(errno) => fail(errno),
-        };
-    }
     // SAFETY: the caller's own arguments.
-    unsafe { real::ioctl(fd, request, argument) }
+    let result = unsafe { real::ioctl(fd, request, argument) };
+    if result != 0 {
+        return result;
+    }
+    let Some(shown) = Shown::by_policy("ioctl SIOCGIFCONF") else {
+        return 0;
+    };
+    let mut found = Vec::new();
+    // SAFETY: the caller's descriptor.
+    let result = unless_panic(Err(Errno::NOMEM), || unsafe {
+        all(fd, request, &mut found)
+    });
+    match result {
+        Ok(0) => {
+            // SAFETY: `ifr_name` ends in NUL within its array.
+            found.retain(|entry| unsafe { shown.has_c(entry.ifr_name.as_ptr()) });
+            // SAFETY: the kernel has just written to the structure, and to the buffer.
+            unsafe { fill(argument.cast(), &found) };
+            0
+        }
+        Ok(failed) => failed,
+        Err(errno) => fail(errno),
+    }
 }
 
 /// Puts the whole list into `found`; returns what libc returned. The caller's buffer may have room
@@ -192,22 +192,25 @@ unsafe fn all(fd: c_int, request: c_ulong, found: &mut Vec<ifreq>) -> Result<c_i
     }
 }
 
-/// What the kernel would have written, had the host no other interfaces.
+/// What the kernel would have written, had the host no other interfaces, in place of what it has.
 ///
 /// # Safety
-/// The structure must be valid, and so must the buffer that it tells of.
-unsafe fn fill(mut argument: NonNull<ifconf>, found: &[ifreq]) {
-    // SAFETY: the caller's contract.
-    let conf = unsafe { argument.as_mut() };
+/// The structure must be what a successful `SIOCGIFCONF` has left.
+unsafe fn fill(argument: *mut ifconf, found: &[ifreq]) {
+    // SAFETY: the caller's contract; nothing is said of alignment.
+    let mut conf = unsafe { argument.read_unaligned() };
     // SAFETY: both forms of the union are a pointer.
     let buffer = unsafe { conf.ifc_ifcu.ifcu_req };
     let mut count = found.len();
     if !buffer.is_null() {
         count = count.min(entries(conf.ifc_len));
-        // SAFETY: the caller vouches for `ifc_len` bytes, and that many entries fit.
-        unsafe { buffer.copy_from_nonoverlapping(found.as_ptr(), count) };
+        let (from, length) = (found.as_ptr().cast::<u8>(), count * size_of::<ifreq>());
+        // SAFETY: the kernel has written `ifc_len` bytes here, and that many entries fit.
+        unsafe { buffer.cast::<u8>().copy_from_nonoverlapping(from, length) };
     }
     conf.ifc_len = bytes(count);
+    // SAFETY: as above.
+    unsafe { argument.write_unaligned(conf) };
 }
 
 fn conf(room: usize, buffer: *mut ifreq) -> ifconf {

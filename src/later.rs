@@ -14,7 +14,7 @@ use libc::{addrinfo, sigevent};
 use crate::hooks::real;
 use crate::init::active;
 use crate::lookup;
-use crate::sockaddr::is_plausible;
+use crate::memory::is_plausible;
 
 /// `netdb.h`: return when all is done, or at once.
 const GAI_WAIT: c_int = 0;

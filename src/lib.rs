@@ -12,6 +12,7 @@
 //!   whether mif gets into them;
 //! - [`secure`] opens the companion object where a DNS server wants TLS;
 //! - `jump` is for the functions of libc that are jumped to and not called;
+//! - [`memory`] tells pointers that cannot be followed;
 //! - [`guard`] keeps panics from the application, [`log`] says what was decided, [`flags`] is what
 //!   the process has been seen to do, [`learned`] which addresses came from which names.
 //!
@@ -31,12 +32,14 @@ compile_error!("mif interposes glibc on 64-bit Linux; nothing else has these sym
 
 mod addrinfo;
 mod addrsel;
+mod batch;
 mod bind;
 mod clock;
 mod connect;
 mod connection;
 mod datagram;
 mod environment;
+mod errno;
 mod exec;
 mod flags;
 mod guard;
@@ -54,6 +57,7 @@ mod log;
 mod log_target;
 mod lookup;
 mod memfd;
+mod memory;
 mod message;
 mod namespace;
 mod network;

@@ -15,11 +15,11 @@ use crate::guard::has_memory;
 use crate::hooks::real;
 use crate::hostent::{self as host_entry, HostBuffer, Place};
 use crate::init::{Active, active};
+use crate::memory::is_plausible;
 use crate::network::host_error;
 use crate::nss;
 use crate::numeric;
 use crate::resolution::{self, Names, remember, resolve};
-use crate::sockaddr::is_plausible;
 
 /// # Safety
 /// As getaddrinfo(3).

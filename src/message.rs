@@ -4,9 +4,10 @@
 use std::ffi::c_void;
 use std::net::IpAddr;
 
-use libc::msghdr;
+use libc::{msghdr, sockaddr_storage, socklen_t};
 use mif_socket::cmsg::{self, PacketInfo, Writer};
 
+use crate::memory::{self, is_plausible};
 use crate::sockaddr::{self, Given};
 
 /// Room for the ancillary data of a message: what programs attach to datagrams (packet
@@ -35,43 +36,83 @@ pub(crate) struct Said {
 }
 
 impl Said {
-    pub(crate) fn in_control(control: &[u8]) -> Self {
+    /// For an IPv4 (`v4`) or IPv6 destination.
+    pub(crate) fn in_control(control: &[u8], v4: bool) -> Self {
         let mut said = Self::default();
         for piece in cmsg::pieces(control) {
-            said.packet_info = piece.packet_info().or(said.packet_info);
+            said.packet_info = piece.packet_info(v4).or(said.packet_info);
             said.mark |= (piece.level, piece.kind) == (libc::SOL_SOCKET, libc::SO_MARK);
         }
         said
     }
 }
 
-/// The application's message: a copy of its header, which still points to the rest.
+/// More ancillary data than the kernel ever takes (`net.core.optmem_max` is a tenth of it).
+const MOST: usize = 1 << 20;
+
+/// The application's message: a copy of its header, which still points to the rest. Pointers of it
+/// that cannot be followed have been replaced by ones that the kernel cannot follow either.
 #[derive(Clone, Copy)]
 pub(crate) struct Message {
     header: msghdr,
+    /// One was replaced: the message is the kernel's to refuse.
+    faulty: bool,
 }
 
 impl Message {
+    /// `None` where the header cannot be read.
+    ///
     /// # Safety
-    /// `header` must be null, invalid for every process, or point to a message header that, with
-    /// all it points to, is as sendmsg(2) wants it for as long as the message is used.
+    /// `header` must be settled ([`memory::settled_value`]), and what can be read of what it points
+    /// to must stay for as long as the message is used.
     pub(crate) unsafe fn new(header: *const msghdr) -> Option<Self> {
-        if !sockaddr::is_plausible(header) {
+        if !is_plausible(header) {
             return None;
         }
-        // SAFETY: readable by the caller's contract; read_unaligned asks nothing of alignment.
-        let header = unsafe { header.read_unaligned() };
-        Some(Self { header })
+        // SAFETY: settled; read_unaligned asks nothing of alignment.
+        let mut header = unsafe { header.read_unaligned() };
+        let name = header.msg_name;
+        header.msg_name = sockaddr::settled(name.cast(), header.msg_namelen)
+            .cast_mut()
+            .cast();
+        let mut message = Self {
+            header,
+            faulty: header.msg_name != name,
+        };
+        if message.has_ip_destination() {
+            message.settle_control();
+        }
+        Some(message)
     }
 
-    /// A message that this library put together from arguments of a caller.
+    /// A message that this library put together, with a settled name and no ancillary data.
     pub(crate) fn of(header: msghdr) -> Self {
-        Self { header }
+        let faulty = false;
+        Self { header, faulty }
+    }
+
+    /// Only where the control is looked at.
+    fn settle_control(&mut self) {
+        let (control, length) = (self.header.msg_control, self.header.msg_controllen);
+        if length == 0 {
+            return;
+        }
+        // The kernel does not spare null.
+        self.faulty |= !is_plausible(memory::settled(control, length.min(MOST))) || length > MOST;
+        if self.faulty {
+            self.header.msg_control = memory::nobodys();
+        }
+    }
+
+    /// Whether the kernel refuses the message for a pointer, in its own time.
+    pub(crate) fn is_faulty(&self) -> bool {
+        self.faulty
     }
 
     pub(crate) fn has_ip_destination(&self) -> bool {
-        // SAFETY: the contract of `new`.
-        unsafe { sockaddr::is_ip(self.header.msg_name.cast(), self.header.msg_namelen) }
+        let (name, length) = self.name();
+        // SAFETY: settled.
+        unsafe { sockaddr::is_ip(name, length) }
     }
 
     pub(crate) fn header(&self) -> msghdr {
@@ -80,21 +121,29 @@ impl Message {
 
     /// The destination; `None` for none, or none of IP.
     pub(crate) fn destination(&self) -> Option<Given> {
-        // SAFETY: the contract of `new`.
-        unsafe { sockaddr::read(self.header.msg_name.cast(), self.header.msg_namelen) }
+        let (name, length) = self.name();
+        // SAFETY: settled.
+        unsafe { sockaddr::read(name, length) }
     }
 
-    pub(crate) fn name(&self) -> (*const libc::sockaddr, libc::socklen_t) {
-        (self.header.msg_name.cast(), self.header.msg_namelen)
+    /// The destination as the kernel copies it: cut to the longest address, unless the length is
+    /// negative.
+    pub(crate) fn name(&self) -> (*const libc::sockaddr, socklen_t) {
+        #[allow(clippy::cast_possible_truncation)] // A small constant.
+        const LONGEST: socklen_t = size_of::<sockaddr_storage>() as socklen_t;
+        let length = self.header.msg_namelen;
+        let is_cut = (LONGEST..=i32::MAX.cast_unsigned()).contains(&length);
+        let length = if is_cut { LONGEST } else { length };
+        (self.header.msg_name.cast(), length)
     }
 
     /// The ancillary data, empty where there is none.
     pub(crate) fn control(&self) -> &[u8] {
         let (data, length) = (self.header.msg_control, self.header.msg_controllen);
-        if !sockaddr::is_plausible(data) || length == 0 {
+        if !is_plausible(data) || length == 0 {
             return &[];
         }
-        // SAFETY: the contract of `new`: `length` bytes are readable at `data`.
+        // SAFETY: settled.
         unsafe { std::slice::from_raw_parts(data.cast(), length) }
     }
 
@@ -102,12 +151,16 @@ impl Message {
     /// used. `None` where the data does not fit.
     pub(crate) fn by(&self, network: &Network, room: &mut [u8]) -> Option<(msghdr, usize)> {
         let mut writer = Writer::new(room);
-        for piece in cmsg::pieces(self.control()) {
-            if piece.packet_info().is_none() {
+        let mut pieces = cmsg::pieces(self.control());
+        for piece in &mut pieces {
+            if piece.packet_info(network.v4).is_none() {
                 writer.copy(&piece)?;
             }
         }
         network.write(&mut writer)?;
+        if let Some(fault) = pieces.fault() {
+            writer.fault(fault)?;
+        }
         let used = writer.len();
         let mut header = self.header;
         header.msg_control = room.as_mut_ptr().cast::<c_void>();
@@ -143,7 +196,7 @@ mod tests {
         header.msg_controllen = used;
         // SAFETY: the header and its control buffer outlive the message.
         let message = unsafe { Message::new(&raw const header) }.unwrap();
-        let said = Said::in_control(message.control());
+        let said = Said::in_control(message.control(), true);
         assert!(said.mark && said.packet_info.is_some_and(|info| info.index == 0));
 
         let network = Network {

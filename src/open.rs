@@ -17,7 +17,7 @@ use rustix::io::Errno;
 use crate::connect::fail;
 use crate::hooks::real;
 use crate::init::has_no_policy;
-use crate::sockaddr::is_plausible;
+use crate::memory::{begins_page, is_plausible, settled};
 use crate::{if_inet6, resolv_conf};
 
 /// libc's function is variadic: there is a mode only if `flags` creates a file. The calling
@@ -203,23 +203,26 @@ type View = fn(&str, bool) -> Option<Result<OwnedFd, Errno>>;
 /// `path` must be null, invalid for every process, or a C string.
 #[inline(never)]
 unsafe fn view_of(path: *const c_char) -> Option<View> {
-    // SAFETY: the caller's contract.
-    let is = |wanted| is_plausible(path) && unsafe { is_text(path, wanted) };
+    if !is_plausible(settled(path, 1)) {
+        return None;
+    }
+    let is = |wanted| is_text(path, wanted);
     if is(resolv_conf::PATH) {
         return Some(resolv_conf::view);
     }
     is(if_inet6::PATH).then_some(if_inet6::view)
 }
 
-/// # Safety
-/// `path` must be a C string.
+/// Whether a path is this text. Reads no further than it has to.
 #[inline]
-unsafe fn is_text(path: *const c_char, wanted: &CStr) -> bool {
-    let wanted = wanted.to_bytes_with_nul().iter().enumerate();
-    wanted.into_iter().all(|(n, &wanted)| {
-        // SAFETY: no byte before this one was NUL, so this one belongs to the string.
-        let byte = unsafe { path.wrapping_add(n).cast::<u8>().read() };
-        byte == wanted
+fn is_text(path: *const c_char, wanted: &CStr) -> bool {
+    let mut bytes = (0..).map(|n| path.wrapping_add(n).cast::<u8>());
+    wanted.to_bytes_with_nul().iter().all(|&wanted| {
+        bytes.next().is_some_and(|byte| {
+            // SAFETY: it can be read: the first byte of the path has been asked about, and so is that
+            // of each page which the path goes on to.
+            (!begins_page(byte) || is_plausible(settled(byte, 1))) && unsafe { *byte } == wanted
+        })
     })
 }
 

@@ -10,10 +10,11 @@ use std::ffi::{c_int, c_void};
 use libc::socklen_t;
 use mif_policy::{Explicit, Host, InterfaceName, PvdId};
 
+use crate::flags;
 use crate::guard::unless_panic;
 use crate::hooks::real;
 use crate::init::{Active, active};
-use crate::{flags, sockaddr};
+use crate::memory::{self, is_plausible};
 
 /// # Safety
 /// As setsockopt(2).
@@ -28,15 +29,16 @@ pub(crate) unsafe fn setsockopt(
         && let Some(active) = active()
     {
         flags::raise(flags::PINNED);
-        // SAFETY: the caller vouches for `len` bytes at `value`, as for setsockopt(2).
-        let bytes = unsafe { read(value, len) };
-        let ignored = || {
-            level == libc::SOL_SOCKET
-                && active.policy.explicit == Explicit::Override
-                && bytes.is_some_and(|bytes| is_outside(active, name, &bytes))
-        };
-        if unless_panic(false, ignored) {
-            return 0;
+        if level == libc::SOL_SOCKET && active.policy.explicit == Explicit::Override {
+            let settled = memory::settled(value, length(len));
+            // SAFETY: settled.
+            let bytes = unsafe { read(settled, len) };
+            let ignored = || bytes.is_some_and(|bytes| is_outside(active, name, &bytes));
+            if unless_panic(false, ignored) {
+                return 0;
+            }
+            // SAFETY: the caller's own arguments, or a pointer that cannot be followed either.
+            return unsafe { real::setsockopt(fd, level, name, settled, len) };
         }
     }
     if (level, name) == (libc::IPPROTO_IPV6, libc::IPV6_ADDR_PREFERENCES) {
@@ -58,17 +60,22 @@ fn is_pin(level: c_int, name: c_int) -> bool {
     }
 }
 
-/// The value, NUL-padded or cut to the 16 bytes of an interface name, and its length.
+/// How much of a value is looked at: what the kernel copies of an interface name.
+fn length(len: socklen_t) -> usize {
+    (len as usize).min(15)
+}
+
+/// The value, NUL-padded or cut to the 16 bytes of an interface name.
 ///
 /// # Safety
-/// `value` as for setsockopt(2).
+/// `value` must be settled for this length.
 unsafe fn read(value: *const c_void, len: socklen_t) -> Option<[u8; 16]> {
-    let len = (len as usize).min(15);
-    if !sockaddr::is_plausible(value) || len == 0 {
+    let len = length(len);
+    if !is_plausible(value) || len == 0 {
         return None;
     }
     let mut bytes = [0; 16];
-    // SAFETY: the caller vouches for at least `len` bytes, and `bytes` is longer.
+    // SAFETY: settled, and `bytes` is longer.
     unsafe { std::ptr::copy_nonoverlapping(value.cast(), bytes.as_mut_ptr(), len) };
     Some(bytes)
 }

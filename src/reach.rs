@@ -18,7 +18,7 @@ use rustix::io::Errno;
 
 use crate::connect;
 use crate::environment::{Strings, strings};
-use crate::sockaddr::is_plausible;
+use crate::memory::{c_string, is_there};
 
 /// A program as it is handed to libc.
 #[derive(Clone, Copy, Debug)]
@@ -50,11 +50,10 @@ pub(crate) unsafe fn is_out_of_reach(
     program: &Program,
     tell: &mut dyn FnMut(&Unreachable<'_>),
 ) -> bool {
-    if !is_plausible(program.path) {
-        return false;
-    }
     // SAFETY: the caller's contract.
-    let path = unsafe { CStr::from_ptr(program.path) };
+    let Some(path) = (unsafe { c_string(program.path) }) else {
+        return false;
+    };
     let is_name = !path.to_bytes().contains(&b'/');
     match path.to_bytes() {
         b"" if program.folder >= 0 => {
@@ -134,11 +133,11 @@ enum Step {
 }
 
 fn first(program: &Program, folder: BorrowedFd<'_>, path: &CStr) -> Option<Step> {
-    let arguments = is_plausible(program.arguments).then_some(program.arguments);
+    let arguments = is_there(program.arguments).then_some(program.arguments);
     // SAFETY: the caller's arguments.
     let words = unsafe { strings(arguments.unwrap_or(std::ptr::null())) }.skip(1);
     // SAFETY: each of them is a C string.
-    let words = words.map(|word| unsafe { CStr::from_ptr(word) }.to_bytes());
+    let words = words.map(|word| unsafe { c_string(word) }.unwrap_or_default().to_bytes());
     look_at(folder, path, program.no_link, program.by_shell, &words)
 }
 

@@ -8,17 +8,18 @@ use mif_policy::{Resolvers, Verdict};
 use mif_resolve::raw::{self, Reply, Transport, Unanswered};
 use mif_resolve::{Patience, reverse};
 
+use crate::errno;
 use crate::guard::{has_memory, uncancelled, unless_panic};
 use crate::hooks::next;
 use crate::hostent::set_h_errno;
-use crate::init::{Active, active, keeping_errno};
+use crate::init::{Active, active};
 use crate::log::Level;
+use crate::memory::is_plausible;
 use crate::network::{
     HOST_NOT_FOUND, NO_DATA, NO_RECOVERY, Otherwise, TRY_AGAIN, host_error, may_ask, plan, way,
 };
 use crate::resolution::remember;
 use crate::resolver_state::{Options, State, own_state};
-use crate::sockaddr::is_plausible;
 
 /// The longest packet that is made for a name, with room for an OPT record.
 const QUERY: usize = 512;
@@ -188,13 +189,13 @@ impl Call {
         let name = CString::new(name).ok()?;
         let resolvers = self.resolvers(&name);
         if let Some(refused) = self.refused(&name, &resolvers)? {
-            set_errno(refused.errno);
+            errno::set(refused.errno);
             return Some(-1);
         }
         Some(match self.send(packet, &resolvers) {
             Ok(length) => length,
             Err(missed) => {
-                set_errno(missed.errno);
+                errno::set(missed.errno);
                 -1
             }
         })
@@ -263,7 +264,7 @@ impl Call {
     /// The query that libc would send.
     fn packet(&self, name: &CStr, question: Question) -> Result<Vec<u8>, Missed> {
         let mut packet = vec![0; QUERY];
-        let length = keeping_errno(|| {
+        let length = errno::keeping(|| {
             // SAFETY: the caller's state, a C string, and a buffer of the size that is said.
             unsafe {
                 next::res_nmkquery()(
@@ -405,7 +406,7 @@ impl Call {
 
     fn fail(&self, missed: Missed) -> c_int {
         if missed.errno != 0 {
-            set_errno(missed.errno);
+            errno::set(missed.errno);
         }
         set_h_errno(missed.host_error);
         // SAFETY: the caller's state.
@@ -419,11 +420,4 @@ impl Call {
 unsafe fn text<'n>(text: *const c_char) -> Option<&'n CStr> {
     // SAFETY: the caller's contract.
     is_plausible(text).then(|| unsafe { CStr::from_ptr(text) })
-}
-
-fn set_errno(value: c_int) {
-    // SAFETY: takes nothing and always returns this thread's errno.
-    let slot = unsafe { libc::__errno_location() };
-    // SAFETY: the thread's errno is always writable.
-    unsafe { *slot = value };
 }

@@ -2,7 +2,7 @@
 
 use std::ffi::{c_int, c_ulong};
 
-use crate::init::keeping_errno;
+use crate::errno;
 
 /// The resolver's state; the caller's or libc's memory, never ours.
 #[repr(C)]
@@ -53,7 +53,7 @@ pub(crate) fn own_state() -> *mut State {
     // SAFETY: the thread's state is always readable.
     if unsafe { (*state).options }.0 & Options::INIT == 0 {
         // Reading resolv.conf leaves its marks, which libc's own functions do not show.
-        keeping_errno(|| {
+        errno::keeping(|| {
             // SAFETY: the thread's own state, which it does not use at this moment.
             unsafe { __res_ninit(state) };
         });

@@ -16,9 +16,10 @@ use crate::hooks::real;
 use crate::hostent::{Entry, HostBuffer, Place};
 use crate::init::{Active, active};
 use crate::log::Level;
+use crate::memory::is_plausible;
 use crate::network::{Otherwise, host_error, may_ask, plan, way};
 use crate::nss;
-use crate::sockaddr::{is_plausible, read};
+use crate::sockaddr::read;
 
 /// `netdb.h`.
 const NI_NUMERICHOST: c_int = 1;

@@ -11,7 +11,7 @@ use libc::{sock_filter, sock_fprog};
 
 use crate::guard::unless_panic;
 use crate::init::active;
-use crate::sockaddr::is_plausible;
+use crate::memory::{is_plausible, is_there, settled};
 
 /// prctl(2), which sets a filter with `PR_SET_SECCOMP`. libc's is variadic; see `open::open` for why
 /// this is the same. By a system call, since allocators call it where nothing may be looked up.
@@ -82,12 +82,14 @@ unsafe fn set(program: *const sock_fprog, call: impl FnOnce() -> c_long) -> c_lo
 /// # Safety
 /// `program` as for seccomp(2).
 unsafe fn would_kill(program: *const sock_fprog) -> bool {
-    if !is_plausible(program) {
+    if !is_there(program) {
         return false;
     }
     // SAFETY: the caller's contract.
     let program = unsafe { program.read_unaligned() };
-    if !is_plausible(program.filter) || !program.filter.is_aligned() {
+    let length = usize::from(program.len) * size_of::<sock_filter>();
+    let filter = settled(program.filter, length);
+    if !is_plausible(filter) || !filter.is_aligned() {
         return false;
     }
     // SAFETY: the caller's contract: `len` instructions lie there.

@@ -17,7 +17,8 @@ use mif_resolve::Secure;
 use mif_resolve::frame::{framed, unframed};
 use rustix::io::{self, Errno};
 
-use crate::init::{Active, has_gained_privileges, keeping_errno};
+use crate::errno;
+use crate::init::{Active, has_gained_privileges};
 use crate::log::Level;
 
 /// The symbol of the companion.
@@ -44,7 +45,7 @@ impl Secure for Active {
         patience: Duration,
     ) -> io::Result<Vec<Vec<u8>>> {
         // It relies on look-ups being `uncancelled`: the companion calls libc everywhere.
-        let said = keeping_errno(|| {
+        let said = errno::keeping(|| {
             let exchange = companion()?;
             ask(exchange, server, connection, messages, patience)
         });

@@ -5,17 +5,21 @@
 //! by the network that `connect` chose and are passed on.
 
 use std::ffi::{c_int, c_uint, c_void};
-use std::mem::MaybeUninit;
 
 use libc::{mmsghdr, msghdr, size_t, sockaddr, socklen_t, ssize_t};
 use rustix::io::Errno;
 
+use crate::batch::{Batch, Messages};
 use crate::connect::fail;
 use crate::datagram::{Plan, plan};
 use crate::hooks::real;
 use crate::init::{Active, active};
+use crate::memory::{self, nobodys};
 use crate::message::{Control, Message, Network, ROOM};
-use crate::sockaddr as address;
+use crate::{errno, sockaddr as address};
+
+/// `linux/socket.h`: sendto(2) does not mind it, sendmsg(2) does.
+const MSG_CMSG_COMPAT: c_int = c_int::MIN;
 
 /// # Safety
 /// As sendto(2).
@@ -27,10 +31,13 @@ pub(crate) unsafe fn sendto(
     addr: *const sockaddr,
     len: socklen_t,
 ) -> ssize_t {
-    if let Some(active) = active()
-        // SAFETY: the caller vouches for `len` bytes at `addr`, as for sendto(2).
-        && unsafe { address::is_ip(addr, len) }
-    {
+    let Some(active) = active() else {
+        // SAFETY: the caller's own arguments.
+        return unsafe { real::sendto(fd, buf, size, flags, addr, len) };
+    };
+    let addr = address::settled(addr, len);
+    // SAFETY: settled.
+    if unsafe { address::is_ip(addr, len) } {
         // SAFETY: the caller's own arguments.
         return unsafe { sendto_by(active, fd, buf, size, flags, addr, len) };
     }
@@ -52,7 +59,8 @@ unsafe fn sendto_by(
 ) -> ssize_t {
     let mut data = libc::iovec {
         iov_base: buf.cast_mut(),
-        iov_len: size,
+        // What sendmsg(2) calls negative, sendto(2) cuts.
+        iov_len: size.min(isize::MAX.cast_unsigned()),
     };
     // SAFETY: all-zero is a message without anything.
     let mut header: msghdr = unsafe { std::mem::zeroed() };
@@ -61,6 +69,7 @@ unsafe fn sendto_by(
     header.msg_iov = &raw mut data;
     header.msg_iovlen = 1;
     let message = Message::of(header);
+    let as_msg = flags & !MSG_CMSG_COMPAT;
     for again in 0..2 {
         let network = match plan(active, "sendto", fd, &message, flags) {
             // SAFETY: the caller's own arguments.
@@ -71,7 +80,7 @@ unsafe fn sendto_by(
         let mut room = Control([0; Network::ROOM]);
         let last = again == 1;
         // SAFETY: the caller's own buffers.
-        let sent = unsafe { send_by(active, fd, &message, &network, &mut room.0, flags, last) };
+        let sent = unsafe { send_by(active, fd, &message, &network, &mut room.0, as_msg, last) };
         if let Some(sent) = sent {
             return sent;
         }
@@ -82,13 +91,22 @@ unsafe fn sendto_by(
 /// # Safety
 /// As sendmsg(2).
 pub(crate) unsafe fn sendmsg(fd: c_int, msg: *const msghdr, flags: c_int) -> ssize_t {
-    if let Some(active) = active()
-        // SAFETY: the caller's contract is that of sendmsg(2).
-        && let Some(message) = unsafe { Message::new(msg) }
-        && message.has_ip_destination()
-    {
+    let Some(active) = active() else {
         // SAFETY: the caller's own arguments.
-        return unsafe { sendmsg_by(active, fd, &message, msg, flags) };
+        return unsafe { real::sendmsg(fd, msg, flags) };
+    };
+    let msg = memory::settled_value(msg);
+    // SAFETY: settled.
+    if let Some(message) = unsafe { Message::new(msg) } {
+        if message.is_faulty() {
+            let ours = message.header();
+            // SAFETY: the caller's own message, but for pointers that it cannot follow either.
+            return unsafe { real::sendmsg(fd, &raw const ours, flags) };
+        }
+        if message.has_ip_destination() {
+            // SAFETY: the caller's own arguments.
+            return unsafe { sendmsg_by(active, fd, &message, msg, flags) };
+        }
     }
     // SAFETY: the caller's own arguments.
     unsafe { real::sendmsg(fd, msg, flags) }
@@ -157,23 +175,28 @@ fn refused(errno: Errno) -> ssize_t {
 pub(crate) unsafe fn sendmmsg(fd: c_int, msgs: *mut mmsghdr, count: c_uint, flags: c_int) -> c_int {
     // The kernel takes no more at once (UIO_MAXIOV).
     let count = count.min(1024);
-    // SAFETY: the caller vouches for `count` messages.
-    let theirs = unsafe { Messages::new(msgs, count) };
-    let (Some(active), Some(theirs)) = (active(), theirs) else {
+    let Some(active) = active() else {
         // SAFETY: the caller's own arguments.
         return unsafe { real::sendmmsg(fd, msgs, count, flags) };
     };
-    if !theirs.any_has_destination() {
+    let theirs = Messages { first: msgs, count };
+    if theirs.all_are_without_destination() {
         // SAFETY: the caller's own arguments.
         return unsafe { real::sendmmsg(fd, msgs, count, flags) };
     }
     let mut done = 0;
     let mut tried_again = false;
+    let errno = errno::get();
     while done < count {
         let mut batch = Batch::new();
         batch.fill(active, fd, &theirs, done, flags);
         if batch.ready == 0 {
-            return partly(done, || fail(batch.refusal));
+            if done == 0 && batch.refusal == Errno::FAULT {
+                // The kernel says so, if the descriptor is a socket.
+                // SAFETY: a message that it cannot read.
+                return unsafe { real::sendmmsg(fd, nobodys(), 1, flags) };
+            }
+            return partly(done, errno, fail(batch.refusal));
         }
         let ours = batch.messages.as_mut_ptr().cast();
         // SAFETY: `ready` messages are initialised, and what they point to outlives the call.
@@ -187,132 +210,33 @@ pub(crate) unsafe fn sendmmsg(fd: c_int, msgs: *mut mmsghdr, count: c_uint, flag
                     tried_again = true;
                     continue;
                 }
-                Kernel::NoMark => partly(done, || fail(Errno::NETUNREACH)),
-                Kernel::Stale | Kernel::Final => partly(done, || -1),
+                Kernel::NoMark => partly(done, errno, fail(Errno::NETUNREACH)),
+                Kernel::Stale | Kernel::Final => partly(done, errno, -1),
             };
         };
-        for (n, ours) in (done..).zip(&batch.messages[..sent as usize]) {
+        for ours in &batch.messages[..sent as usize] {
             // SAFETY: the kernel has sent this message, which `fill` had initialised.
-            theirs.set_length(n, unsafe { ours.assume_init_ref() }.msg_len);
+            let length = unsafe { ours.assume_init_ref() }.msg_len;
+            if !theirs.set_length(done, length) {
+                return partly(done, errno, fail(Errno::FAULT));
+            }
+            done += 1;
         }
-        done += sent;
         if sent < batch.ready {
             break;
         }
     }
-    partly(done, || 0)
+    partly(done, errno, 0)
 }
 
-/// How many messages have been sent; an error is only told where that is none, as the kernel does.
-fn partly(done: c_uint, none: impl FnOnce() -> c_int) -> c_int {
+/// How many messages have been sent; an error is only told where that is none, as the kernel does,
+/// and else `errno` is as it was.
+fn partly(done: c_uint, errno: c_int, none: c_int) -> c_int {
     if done == 0 {
-        none()
-    } else {
-        done.cast_signed()
+        return none;
     }
-}
-
-/// The application's array of messages.
-struct Messages {
-    first: *mut mmsghdr,
-    count: c_uint,
-}
-
-impl Messages {
-    /// # Safety
-    /// `first` must be null, invalid for every process, or point to `count` messages as
-    /// sendmmsg(2) wants them, for as long as this is used.
-    unsafe fn new(first: *mut mmsghdr, count: c_uint) -> Option<Self> {
-        address::is_plausible(first).then_some(Self { first, count })
-    }
-
-    fn header(&self, n: c_uint) -> *mut mmsghdr {
-        self.first.wrapping_add(n as usize)
-    }
-
-    fn any_has_destination(&self) -> bool {
-        (0..self.count).any(|n| {
-            self.get(n)
-                .is_some_and(|message| !message.name().0.is_null())
-        })
-    }
-
-    fn get(&self, n: c_uint) -> Option<Message> {
-        // SAFETY: the contract of `new`; only an address is taken.
-        let header = unsafe { &raw const (*self.header(n)).msg_hdr };
-        // SAFETY: the contract of `new`.
-        unsafe { Message::new(header) }
-    }
-
-    fn set_length(&self, n: c_uint, length: c_uint) {
-        // SAFETY: the contract of `new`; only an address is taken.
-        let place = unsafe { &raw mut (*self.header(n)).msg_len };
-        // SAFETY: the contract of `new`: sendmmsg(2) writes here.
-        unsafe { place.write_unaligned(length) };
-    }
-}
-
-/// Messages of one `sendmmsg`, some with ancillary data of ours.
-struct Batch {
-    messages: [MaybeUninit<mmsghdr>; Batch::SIZE],
-    room: Control<ROOM>,
-    used: usize,
-    ready: c_uint,
-    /// The network of the first message: the kernel's error is about that one.
-    first: Option<Network>,
-    /// Why the message behind the ready ones is not among them.
-    refusal: Errno,
-}
-
-impl Batch {
-    /// What keeps the stack small: programs run hooks on stacks of 16 KiB.
-    const SIZE: usize = 16;
-
-    fn new() -> Self {
-        Self {
-            messages: [const { MaybeUninit::uninit() }; Self::SIZE],
-            room: Control([0; ROOM]),
-            used: 0,
-            ready: 0,
-            first: None,
-            refusal: Errno::NETUNREACH,
-        }
-    }
-
-    /// Takes messages from the one numbered `from`, until one is refused or does not fit.
-    fn fill(
-        &mut self,
-        active: &'static Active,
-        fd: c_int,
-        theirs: &Messages,
-        from: c_uint,
-        flags: c_int,
-    ) {
-        for (n, slot) in (from..theirs.count).zip(&mut self.messages) {
-            let Some(message) = theirs.get(n) else { return };
-            let msg_hdr = match plan(active, "sendmmsg", fd, &message, flags) {
-                Plan::AsIs => message.header(),
-                Plan::Refuse => return,
-                Plan::By(network) => {
-                    let Some((header, used)) = message.by(&network, &mut self.room.0[self.used..])
-                    else {
-                        self.refusal = Errno::NOBUFS;
-                        return;
-                    };
-                    self.used += used;
-                    if self.ready == 0 {
-                        self.first = Some(network);
-                    }
-                    header
-                }
-            };
-            slot.write(mmsghdr {
-                msg_hdr,
-                msg_len: 0,
-            });
-            self.ready += 1;
-        }
-    }
+    errno::set(errno);
+    done.cast_signed()
 }
 
 /// What to do about the kernel's answer to a datagram with our packet information.
@@ -329,10 +253,7 @@ fn judge(active: &Active, sent: ssize_t, network: &Network) -> Kernel {
     if sent >= 0 {
         return Kernel::Final;
     }
-    // SAFETY: takes nothing and always returns this thread's errno.
-    let slot = unsafe { libc::__errno_location() };
-    // SAFETY: the thread's errno is always readable.
-    match unsafe { *slot } {
+    match errno::get() {
         libc::ENODEV | libc::ENXIO => {
             active.host.forget();
             Kernel::Stale

@@ -9,9 +9,10 @@ use std::ffi::{CStr, CString, c_char, c_int};
 use libc::FILE;
 use mif_policy::Children;
 
+use crate::errno;
 use crate::hooks::real;
-use crate::init::{active, keeping_errno};
-use crate::sockaddr::is_plausible;
+use crate::init::active;
+use crate::memory::is_there;
 use crate::{exec, guard};
 
 /// # Safety
@@ -49,7 +50,7 @@ pub(crate) unsafe fn popen(command: *const c_char, kind: *const c_char) -> *mut 
 /// # Safety
 /// As system(3).
 unsafe fn with_environment(command: *const c_char) -> Option<*mut c_char> {
-    if !is_plausible(command) {
+    if !is_there(command) {
         return None;
     }
     let active = active()?;
@@ -62,7 +63,7 @@ unsafe fn with_environment(command: *const c_char) -> Option<*mut c_char> {
     // SAFETY: the caller's contract.
     let command = unsafe { CStr::from_ptr(command) }.to_bytes();
     let make = || CString::new(in_order(&change.assignments(), command)).ok();
-    let text = keeping_errno(|| guard::unless_panic(None, make));
+    let text = errno::keeping(|| guard::unless_panic(None, make));
     text.map(CString::into_raw)
 }
 
@@ -70,7 +71,7 @@ unsafe fn with_environment(command: *const c_char) -> Option<*mut c_char> {
 /// `command` is of [`with_environment`], and is not used any more.
 unsafe fn free(command: *mut c_char) {
     // SAFETY: the caller's contract.
-    keeping_errno(|| drop(unsafe { CString::from_raw(command) }));
+    errno::keeping(|| drop(unsafe { CString::from_raw(command) }));
 }
 
 /// For sh: `variables`, each `NAME=VALUE`, and then the command as libc gives it to a shell.

@@ -3,10 +3,12 @@
 use std::ffi::c_int;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6};
 
-use libc::{sockaddr, sockaddr_in, sockaddr_in6, socklen_t};
+use libc::{sockaddr, sockaddr_in, sockaddr_in6, sockaddr_storage, socklen_t};
 
-/// Lower addresses are never mapped (`vm.mmap_min_addr`), higher ones are the kernel's.
-const LOWEST: usize = 4096;
+use crate::memory::{self, is_plausible};
+
+/// A longer address is none, and refused by the kernel.
+const LONGEST: usize = size_of::<sockaddr_storage>();
 
 /// An IP address in the form the application gave it, and in the form rules are written in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,13 +25,20 @@ impl Given {
     }
 }
 
+/// The pointer to an address of a call, or one that nobody can read ([`memory::settled`]). The
+/// kernel copies the whole length, and refuses or cuts a longer one.
+#[inline]
+pub(crate) fn settled(addr: *const sockaddr, len: socklen_t) -> *const sockaddr {
+    memory::settled(addr, (len as usize).min(LONGEST))
+}
+
 /// Whether [`read`] has a chance: most calls that are none of ours are told apart here.
 ///
 /// # Safety
 /// As [`read`].
 #[inline]
 pub(crate) unsafe fn is_ip(addr: *const sockaddr, len: socklen_t) -> bool {
-    if !is_plausible(addr) || (len as usize) < size_of::<sockaddr_in>() {
+    if !is_plausible(addr) || !(size_of::<sockaddr_in>()..=LONGEST).contains(&(len as usize)) {
         return false;
     }
     // SAFETY: at least a sockaddr_in is readable, and the family is its first field.
@@ -54,11 +63,12 @@ pub(crate) unsafe fn is_none(addr: *const sockaddr, len: socklen_t) -> bool {
 /// the kernel is to judge those.
 ///
 /// # Safety
-/// `addr` must be null, invalid for every process, or readable for `len` bytes.
+/// `addr` must be null, invalid for every process, or readable for `len` bytes, as what [`settled`]
+/// returned is.
 #[inline]
 pub(crate) unsafe fn read(addr: *const sockaddr, len: socklen_t) -> Option<Given> {
     let len = len as usize;
-    if !is_plausible(addr) || len < size_of::<sockaddr_in>() {
+    if !is_plausible(addr) || !(size_of::<sockaddr_in>()..=LONGEST).contains(&len) {
         return None;
     }
     // SAFETY: at least a sockaddr_in is readable, and the family is its first field.
@@ -96,14 +106,6 @@ pub(crate) unsafe fn read(addr: *const sockaddr, len: socklen_t) -> Option<Given
     Some(Given { address, meant })
 }
 
-/// Whether a pointer can be followed at all: null and its neighbours, and addresses of the
-/// kernel's half, are for the kernel to answer with `EFAULT`.
-#[inline]
-pub(crate) fn is_plausible<T>(pointer: *const T) -> bool {
-    // One comparison: what is below wraps round.
-    pointer.addr().wrapping_sub(LOWEST) < isize::MAX as usize - LOWEST
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -134,7 +136,7 @@ mod tests {
     fn addresses_are_read_as_they_are() {
         assert_eq!(read_bytes(&v4()).unwrap().meant.to_string(), "10.2.0.1:80");
         let mut long = v4();
-        long.resize(28, 0);
+        long.resize(128, 0);
         assert_eq!(read_bytes(&long), read_bytes(&v4()), "traceroute passes 28");
         assert_eq!(
             read_bytes(&v6("fe80::1", 3)).unwrap().meant.to_string(),
@@ -159,6 +161,9 @@ mod tests {
     #[test]
     fn whatever_is_no_ip_address_is_the_kernels() {
         assert_eq!(read_bytes(&v4()[..15]), None);
+        let mut long = v4();
+        long.resize(129, 0);
+        assert_eq!(read_bytes(&long), None);
         assert_eq!(read_bytes(&v6("::1", 0)[..23]), None);
         let mut unix = v4();
         unix[0] = 1;

@@ -127,8 +127,8 @@ fn the_policy_costs_what_was_promised() {
     // An anonymous file is made, written to as far as the process may, and sealed, in place of one
     // that is opened.
     costs(&lab, &BY_WAN1, "resolv.conf", 3);
-    // It is refused, in place of being sent.
-    costs(&lab, &BY_WAN1, "question", -1);
+    // It is looked at once more, and refused in place of being sent.
+    costs(&lab, &BY_WAN1, "question", 0);
     // It is looked whether the file is there to be judged.
     costs(&lab, &BY_WAN1, "execve", 1);
     costs(&lab, &BY_WAN1, "execve bare", 1);

@@ -16,8 +16,15 @@ use mif_socket::cmsg::{Writer, pieces};
 #[path = "../../crates/policy/tests/common/mod.rs"]
 #[allow(dead_code)] // The golden cases are read by the tests of that crate.
 mod golden;
+// No crate may link libmif.so, whose files these are.
+#[path = "../../src/errno.rs"]
+#[allow(dead_code, unsafe_code)]
+mod errno;
+#[path = "../../src/memory.rs"]
+#[allow(dead_code, unsafe_code)]
+mod memory;
 #[path = "../../src/sockaddr.rs"]
-#[allow(dead_code, unsafe_code)] // No crate may link libmif.so, whose file this is.
+#[allow(dead_code, unsafe_code)]
 mod sockaddr;
 
 /// A target.
@@ -72,7 +79,11 @@ pub fn cmsg(bytes: &[u8]) {
     let mut large = vec![0xff; control.len() + 8];
     let mut whole = Writer::new(&mut large);
     for piece in pieces(control) {
-        let _ = (piece.packet_info(), cut.copy(&piece));
+        let _ = (
+            piece.packet_info(true),
+            piece.packet_info(false),
+            cut.copy(&piece),
+        );
         whole
             .copy(&piece)
             .expect("a copy is no longer than its original, but for padding");

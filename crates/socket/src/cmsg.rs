@@ -24,24 +24,44 @@ pub struct Piece<'a> {
     whole: &'a [u8],
 }
 
-/// The pieces of a control buffer. Ends early where the kernel would answer `EINVAL`: such a
-/// buffer is handed on as it is, for the kernel to say so.
-pub fn pieces(mut control: &[u8]) -> impl Iterator<Item = Piece<'_>> {
-    std::iter::from_fn(move || {
+/// The pieces of a control buffer. Ends early where the kernel would answer `EINVAL`; then
+/// [`Pieces::fault`] is there for the kernel to say so.
+#[must_use]
+pub fn pieces(control: &[u8]) -> Pieces<'_> {
+    Pieces(control)
+}
+
+/// What [`pieces`] returns: what of the buffer has not been read yet.
+#[derive(Debug)]
+pub struct Pieces<'a>(&'a [u8]);
+
+impl<'a> Pieces<'a> {
+    /// What is behind the last piece, if it is long enough for the kernel to look at it.
+    #[must_use]
+    pub fn fault(&self) -> Option<&'a [u8]> {
+        (self.0.len() >= HEADER).then_some(self.0)
+    }
+}
+
+impl<'a> Iterator for Pieces<'a> {
+    type Item = Piece<'a>;
+
+    fn next(&mut self) -> Option<Piece<'a>> {
+        let control = self.0;
         let length = usize::from_ne_bytes(*control.first_chunk()?);
         let rest = control.get(WORD..HEADER)?;
         let level = c_int::from_ne_bytes(*rest.first_chunk()?);
         let kind = c_int::from_ne_bytes(*rest.last_chunk()?);
         let data = control.get(HEADER..length)?;
-        let whole = &control[..aligned(length).min(control.len())];
-        control = &control[whole.len()..];
+        let (whole, rest) = control.split_at(aligned(length).min(control.len()));
+        self.0 = rest;
         Some(Piece {
             level,
             kind,
             data,
             whole,
         })
-    })
+    }
 }
 
 /// What `IP_PKTINFO` or `IPV6_PKTINFO` says.
@@ -54,12 +74,13 @@ pub struct PacketInfo {
 }
 
 impl Piece<'_> {
-    /// This piece as packet information, if it is that.
+    /// This piece as packet information, if it is that for an IPv4 (`v4`) or IPv6 destination. One
+    /// that the kernel will find fault with is none.
     #[must_use]
-    pub fn packet_info(&self) -> Option<PacketInfo> {
-        match (self.level, self.kind) {
+    pub fn packet_info(&self, v4: bool) -> Option<PacketInfo> {
+        let info = match (self.level, self.kind) {
             // struct in_pktinfo { int ipi_ifindex; struct in_addr ipi_spec_dst, ipi_addr; }
-            (libc::IPPROTO_IP, libc::IP_PKTINFO) => Some(PacketInfo {
+            (libc::IPPROTO_IP, libc::IP_PKTINFO) if self.data.len() == 12 => Some(PacketInfo {
                 index: u32::from_ne_bytes(*self.data.first_chunk()?),
                 source: Ipv4Addr::from(*self.data.get(4..)?.first_chunk::<4>()?).into(),
             }),
@@ -69,7 +90,9 @@ impl Piece<'_> {
                 source: super::canonical(Ipv6Addr::from(*self.data.first_chunk::<16>()?).into()),
             }),
             _ => None,
-        }
+        };
+        // For IPv4 the kernel takes an IPv6 one with a v4-mapped address only.
+        info.filter(|info| !v4 || info.source.is_ipv4())
     }
 }
 
@@ -92,6 +115,17 @@ impl<'b> Writer<'b> {
         let (data, padding) = place.split_at_mut(piece.whole.len());
         data.copy_from_slice(piece.whole);
         padding.fill(0);
+        self.used = end;
+        Some(())
+    }
+
+    /// Appends what the kernel is to find fault with, as the last: it judges the length in the header
+    /// by how much follows. `None` where there is no room.
+    pub fn fault(&mut self, fault: &[u8]) -> Option<()> {
+        // A length that is too short or too long for the whole is that for less of it, too.
+        let header = fault.get(..HEADER)?;
+        let end = self.used + HEADER;
+        self.buffer.get_mut(self.used..end)?.copy_from_slice(header);
         self.used = end;
         Some(())
     }
@@ -171,13 +205,17 @@ mod tests {
         let used = writer.len();
         let read: Vec<_> = pieces(&buffer[..used]).collect();
         assert_eq!(read.len(), 3);
-        assert_eq!(read[0].packet_info(), Some(PacketInfo { index: 7, source }));
-        assert_eq!(read[1].packet_info().unwrap().index, 9);
+        assert_eq!(
+            read[0].packet_info(true),
+            Some(PacketInfo { index: 7, source })
+        );
+        assert_eq!(read[1].packet_info(false).unwrap().index, 9);
         assert_eq!(
             (read[2].kind, read[2].data),
             (libc::SO_MARK, &3u32.to_ne_bytes()[..])
         );
-        assert_eq!(read[2].packet_info(), None);
+        assert_eq!(read[2].packet_info(true), None);
+        assert_eq!(read[1].packet_info(true), None, "no v4-mapped source");
     }
 
     #[test]
@@ -216,8 +254,11 @@ mod tests {
         for length in [0usize, 3, HEADER - 1, 500, usize::MAX] {
             let mut buffer = [0u8; 40];
             buffer[..WORD].copy_from_slice(&length.to_ne_bytes());
-            assert_eq!(pieces(&buffer).count(), 0, "{length}");
+            let mut pieces = pieces(&buffer);
+            assert_eq!(pieces.next(), None, "{length}");
+            assert_eq!(pieces.fault(), Some(&buffer[..]));
         }
         assert_eq!(pieces(&[1, 2, 3]).count(), 0);
+        assert_eq!(pieces(&[1; HEADER - 1]).fault(), None, "not looked at");
     }
 }

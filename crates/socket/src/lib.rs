@@ -15,7 +15,7 @@ use std::os::fd::BorrowedFd;
 
 use mif_policy::{Interface, PreferSource, Route};
 use rustix::io::{Errno, Result};
-use rustix::net::{SocketAddrAny, SocketType};
+use rustix::net::{AddressFamily, SocketAddrAny, SocketType};
 
 pub use descriptor::Descriptor;
 pub use option::{
@@ -44,6 +44,16 @@ pub fn kind(fd: BorrowedFd<'_>) -> Result<(Kind, SocketType)> {
         _ => Kind::Stream,
     };
     Ok((kind, socket_type))
+}
+
+/// Whether the kernel refuses every IP address on this descriptor: it is not open, no socket, or one
+/// of a family that has other addresses. (Some families besides IP's own take IP addresses.)
+#[must_use]
+pub fn takes_no_ip(fd: BorrowedFd<'_>) -> bool {
+    match rustix::net::sockopt::socket_domain(fd) {
+        Ok(family) => [AddressFamily::UNIX, AddressFamily::NETLINK].contains(&family),
+        Err(errno) => [Errno::BADF, Errno::NOTSOCK].contains(&errno),
+    }
 }
 
 /// What the kernel did not do, and why; then nothing may be sent.

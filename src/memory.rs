@@ -1,0 +1,183 @@
+//! Memory of the application that may not be there: whether it can be read is asked of the kernel,
+//! so that a call with a bad pointer fails with `EFAULT`, as natively, and does not end the program.
+//!
+//! No signal handler, which would be the application's to have: `rt_sigprocmask(2)` copies the set it
+//! is given before it looks at the command, and so says `EFAULT` for memory that cannot be read and
+//! `EINVAL` for a command that does not exist. Pages that could be read are remembered, or each call
+//! would cost one more; one that was taken away since is taken for readable (docs/limits.md).
+
+use std::ffi::{CStr, c_char, c_int};
+use std::ptr::{null, without_provenance, without_provenance_mut};
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use crate::errno;
+
+/// The smallest page there is: protection never changes within one.
+const PAGE: usize = 4096;
+/// Lower addresses are never mapped (`vm.mmap_min_addr`), higher ones are the kernel's.
+const LOWEST: usize = PAGE;
+/// An address in the kernel's half, on every architecture.
+const NOBODYS: usize = usize::MAX << 16;
+
+/// Numbers of pages that were readable, each in the one place that it can have.
+static READABLE: [AtomicUsize; 256] = [const { AtomicUsize::new(0) }; 256];
+
+/// Whether a pointer can be followed at all: null and its neighbours, and addresses of the
+/// kernel's half, are for the kernel to answer with `EFAULT`.
+#[inline]
+pub(crate) fn is_plausible<T>(pointer: *const T) -> bool {
+    // One comparison: what is below wraps round.
+    pointer.addr().wrapping_sub(LOWEST) < isize::MAX as usize - LOWEST
+}
+
+/// The pointer itself, or in place of one whose `length` bytes cannot all be read another that is
+/// not plausible. The kernel refuses that one with `EFAULT`, when it comes to it, and would find no
+/// destination there, had another thread made the memory readable a moment later.
+#[inline]
+pub(crate) fn settled<T>(pointer: *const T, length: usize) -> *const T {
+    if length == 0 || !is_plausible(pointer) || is_readable(pointer.addr(), length) {
+        pointer
+    } else {
+        nobodys::<T>().cast_const()
+    }
+}
+
+/// A pointer that no process can ever follow.
+#[inline]
+pub(crate) fn nobodys<T>() -> *mut T {
+    without_provenance_mut(NOBODYS)
+}
+
+/// The same for a whole value.
+#[inline]
+pub(crate) fn settled_value<T>(pointer: *const T) -> *const T {
+    settled(pointer, size_of::<T>())
+}
+
+/// Whether a value can be read: the first of an array, say, or the first byte of a C string, behind
+/// which the caller vouches for the rest.
+#[inline]
+pub(crate) fn is_there<T>(pointer: *const T) -> bool {
+    is_plausible(settled_value(pointer))
+}
+
+/// A C string, if the NUL that ends it can be come to.
+///
+/// # Safety
+/// It stays as it is.
+pub(crate) unsafe fn c_string<'s>(pointer: *const c_char) -> Option<&'s CStr> {
+    let mut next = pointer;
+    while (next != pointer && !begins_page(next)) || is_there(next) {
+        // SAFETY: the page has been asked about.
+        if unsafe { *next } == 0 {
+            // SAFETY: it ends here.
+            return Some(unsafe { CStr::from_ptr(pointer) });
+        }
+        next = next.wrapping_add(1);
+    }
+    None
+}
+
+/// Whether the first byte of a page.
+#[inline]
+pub(crate) fn begins_page<T>(pointer: *const T) -> bool {
+    pointer.addr().is_multiple_of(PAGE)
+}
+
+#[inline]
+fn is_readable(start: usize, length: usize) -> bool {
+    // The stack that this runs on needs no question, and is where most arguments lie.
+    let here = 0_u8;
+    let stack = (&raw const here).addr() / PAGE;
+    let (page, last) = (start / PAGE, start.saturating_add(length - 1) / PAGE);
+    (page == last && (page == stack || is_known(page))) || are_readable(start, last)
+}
+
+/// Whether all pages from that of `start` to the `last` one can be read.
+#[cold]
+fn are_readable(start: usize, last: usize) -> bool {
+    (start / PAGE..=last).all(|page| is_known(page) || ask(page, start))
+}
+
+#[inline]
+fn is_known(page: usize) -> bool {
+    READABLE[page % READABLE.len()].load(Ordering::Relaxed) == page
+}
+
+/// Asks about a page of what begins at `start`, by bytes of that as far as they suffice: valgrind
+/// looks at what the kernel is to read.
+fn ask(page: usize, start: usize) -> bool {
+    /// No command of `rt_sigprocmask(2)`.
+    const NOTHING: c_int = -1;
+    /// The size of the kernel's set of signals.
+    const SET: usize = 8;
+    let set = start.clamp(page * PAGE, page * PAGE + PAGE - SET);
+    let set: *const u8 = without_provenance(set);
+    let answers = errno::keeping(|| {
+        let old = null::<u8>();
+        // SAFETY: the kernel reads the set, if it can, and changes nothing.
+        unsafe { libc::syscall(libc::SYS_rt_sigprocmask, NOTHING, set, old, SET) };
+        // A sandbox may answer something else, and then nothing is known.
+        errno::get() != libc::EFAULT
+    });
+    if answers {
+        READABLE[page % READABLE.len()].store(page, Ordering::Relaxed);
+    }
+    answers
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A page that can be read and, behind it, one that cannot.
+    fn brink() -> *const u8 {
+        let (none, private) = (libc::PROT_NONE, libc::MAP_PRIVATE | libc::MAP_ANONYMOUS);
+        // SAFETY: a fresh mapping.
+        let pages = unsafe { libc::mmap(std::ptr::null_mut(), 2 * PAGE, none, private, -1, 0) };
+        assert_ne!(pages, libc::MAP_FAILED);
+        // SAFETY: the first page of it.
+        let done = unsafe { libc::mprotect(pages, PAGE, libc::PROT_READ) };
+        assert_eq!(done, 0);
+        pages.cast::<u8>().wrapping_add(PAGE)
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_found_out() {
+        let brink = brink();
+        for (before, length, readable) in [
+            (16, 16, true),
+            (16, 17, false),
+            (1, 1, true),
+            (1, 2, false),
+            (0, 1, false),
+            (0, 0, true),
+            (PAGE, PAGE, true),
+            (PAGE, PAGE + 1, false),
+            (8, usize::MAX, false),
+        ] {
+            let pointer = brink.wrapping_sub(before);
+            // The second time from memory, if so at all.
+            for _ in 0..2 {
+                let settled = settled(pointer, length);
+                assert_eq!(
+                    settled == pointer,
+                    readable,
+                    "{length} bytes {before} before"
+                );
+                assert_eq!(is_plausible(settled), readable);
+            }
+        }
+        let own = [0_u8; 3 * PAGE];
+        assert_eq!(settled(own.as_ptr(), own.len()), own.as_ptr());
+    }
+
+    #[test]
+    fn what_is_no_address_of_a_process_stays_as_it_is() {
+        for address in [0, 1, PAGE - 1, usize::MAX, 1 << 63, NOBODYS] {
+            let pointer: *const u8 = without_provenance(address);
+            assert_eq!(settled(pointer, 16), pointer);
+            assert!(!is_plausible(pointer));
+        }
+    }
+}
