@@ -12,7 +12,7 @@ const PORT: &str = "7077";
 
 #[test]
 fn twenty_thousand_of_each() {
-    soak(20_000, Duration::from_secs(2), Duration::from_mins(2));
+    soak(20_000, Duration::from_secs(1), Duration::from_mins(2));
 }
 
 /// `cargo test --test soak -- --ignored --nocapture` says more.

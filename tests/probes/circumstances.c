@@ -3,6 +3,7 @@
    With `later`, what was known of the host is more than a second old by then. Says for each call what
    it came to; the connection and the datagram, which peer the far end saw. */
 #include "tcp.h"
+#include <linux/capability.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <netdb.h>
@@ -41,6 +42,16 @@ static int limit(__rlimit_resource_t resource, rlim_t to)
     return setrlimit(resource, &both);
 }
 
+/* In a user namespace there is no such user, and all that can be given up is the capabilities. */
+static int become_nobody(void)
+{
+    if (setresgid(65534, 65534, 65534) == 0 && setresuid(65534, 65534, 65534) == 0)
+        return 0;
+    struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
+    struct __user_cap_data_struct none[2] = {};
+    return errno == EINVAL ? (int)syscall(SYS_capset, &header, none) : -1;
+}
+
 static int bring_about(const char *what)
 {
     unsigned refused = SECCOMP_RET_ERRNO | EPERM;
@@ -59,7 +70,7 @@ static int bring_about(const char *what)
     if (strcmp(what, "chroot") == 0)
         return chroot("/run/empty") || chdir("/");
     if (strcmp(what, "nobody") == 0)
-        return setresgid(65534, 65534, 65534) || setresuid(65534, 65534, 65534);
+        return become_nobody();
     if (strcmp(what, "alone") == 0)
         return unshare(CLONE_NEWNET);
     if (strcmp(what, "no-netlink") == 0)
