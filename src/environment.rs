@@ -13,6 +13,7 @@ use mif_policy::Children;
 use mif_program::barrier::file_name;
 use rustix::io::Errno;
 
+use crate::init::has_gained_privileges;
 use crate::memory::{c_string, is_there};
 use crate::secure;
 
@@ -43,6 +44,9 @@ const ROOM: usize = 4096;
 pub(crate) struct Kept {
     /// The file name of this library.
     library: Vec<u8>,
+    /// Whether `MIF_CHILDREN` counts: not where it may be from whoever started a process that has
+    /// gained privileges.
+    hears: bool,
     /// The element of `LD_PRELOAD` that is this library; none if it was preloaded otherwise.
     preload: Option<CString>,
     selection: [Option<CString>; SELECTION.len()],
@@ -79,8 +83,7 @@ impl Kept {
     /// Of the environment of this process, which is starting. A process that has gained privileges
     /// keeps nothing that whoever started it has said.
     pub(crate) fn from_process() -> Self {
-        // SAFETY: reads the auxiliary vector, which the kernel wrote before the process began.
-        if unsafe { libc::getauxval(libc::AT_SECURE) } != 0 {
+        if has_gained_privileges() {
             return Self::default();
         }
         let library = secure::own_path().map_or(&b""[..], |path| file_name(path.to_bytes()));
@@ -89,6 +92,7 @@ impl Kept {
         Self {
             preload: ours.and_then(|element| assignment(PRELOAD, OsStr::from_bytes(element))),
             library: library.to_vec(),
+            hears: true,
             selection: SELECTION.map(of_process),
             manner: MANNER.map(of_process),
         }
@@ -117,7 +121,7 @@ impl Kept {
             } else if position(&SELECTION, name).is_some() {
                 given.selection |= is_set;
                 given.any = true;
-            } else if name == CHILDREN.as_bytes() {
+            } else if name == CHILDREN.as_bytes() && self.hears {
                 given.children = match value {
                     b"follow" => Some(Children::Follow),
                     b"inherit" => Some(Children::Inherit),

@@ -227,6 +227,19 @@ fn a_program_with_gained_privileges_obeys_the_host_alone() {
         }
     }
     assert!(!log.exists());
+
+    // Nor does it start a program out of reach because the environment says that it may.
+    write("/etc/mif/apps/starter.toml", "use = \"wan1\"");
+    let env = format!("{bin}/starter");
+    lab.as_root_in("host", &["cp", "/usr/bin/env", &env]);
+    let start = || {
+        let env = lab.command(&env).args(["busybox", "true"]);
+        env.env("MIF_CHILDREN", "inherit").run()
+    };
+    assert_eq!(start().code, Some(0), "as an ordinary program it does");
+    lab.as_root_in("host", &["chmod", "4755", &env]);
+    assert_eq!(start().code, Some(126), "env(1) may not execute it");
+
     write("/etc/mif/apps/curl.toml", "secret = 1");
     let out = run(&program, &all);
     assert_eq!(out.code, Some(7), "{out}");
