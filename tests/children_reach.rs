@@ -5,10 +5,11 @@ mod support;
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
+use std::time::Duration;
 
 use mif_lab::Lab;
 use support::starts::{all, start};
-use support::{BY_WAN1, nothing_leaves};
+use support::{BY_WAN1, WAN1, WHO, nothing_leaves};
 
 #[test]
 fn a_program_out_of_reach_is_not_started() {
@@ -144,6 +145,16 @@ fn programs_are_found_and_judged_as_they_will_be_run() {
     fs::set_permissions(&hidden, fs::Permissions::from_mode(0o111)).unwrap();
     let out = start(&lab, "execve", "-", &[hidden.to_str().unwrap(), "true"]);
     assert_eq!(out.mif(&BY_WAN1).run().ok(), "");
+}
+
+/// Its tools are static programs, which load what they run with its preloads.
+#[test]
+fn valgrind_is_within_reach() {
+    let lab = Lab::new();
+    let connect = lab.probe("connect");
+    let words = ["valgrind", "-q", connect.to_str().unwrap(), WHO, "7001"];
+    let out = lab.command(words[0]).args(&words[1..]).mif(&BY_WAN1);
+    assert_eq!(out.limit(Duration::from_mins(1)).run().ok(), WAN1);
 }
 
 #[test]

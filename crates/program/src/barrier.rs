@@ -47,7 +47,7 @@ pub fn of_launcher<'w>(
     arguments: &(impl Iterator<Item = &'w [u8]> + Clone),
 ) -> Option<Barrier> {
     let runs = |verb: &[u8]| arguments.clone().any(|word| word == verb);
-    let folder = &real[..real.len() - file_name(real).len()];
+    let folder = real.strip_suffix(file_name(real)).unwrap_or(real);
     match file_name(real) {
         b"snap" if file_name(called) != b"snap" => Some(Barrier::Snap),
         b"snap" if runs(b"run") => Some(Barrier::Snap),
@@ -87,8 +87,9 @@ pub fn of_elf(called: &[u8], file: BorrowedFd<'_>, elf: &Elf, library: Target) -
     }
     match elf.loader {
         _ if elf.target != library => Some(Barrier::Target(elf.target, library)),
-        // glibc's loader runs as a program, too, and honours LD_PRELOAD for what it loads.
-        None if is_glibc_loader(called) => None,
+        // glibc's loader runs as a program, too, and honours LD_PRELOAD for what it loads. So do the
+        // tools of valgrind.
+        None if is_glibc_loader(called) || is_valgrinds(called) => None,
         None => Some(Barrier::Static),
         Some(loader) if is_glibc_loader(loader.path()) => None,
         Some(loader) => Some(Barrier::Loader(loader)),
@@ -98,6 +99,11 @@ pub fn of_elf(called: &[u8], file: BorrowedFd<'_>, elf: &Elf, library: Target) -
 fn is_glibc_loader(path: &[u8]) -> bool {
     let name = file_name(path);
     name.starts_with(b"ld-linux") || name.starts_with(b"ld64.so") || name == b"ld.so.1"
+}
+
+fn is_valgrinds(path: &[u8]) -> bool {
+    let folder = path.strip_suffix(file_name(path)).unwrap_or(path);
+    folder.ends_with(b"/valgrind/")
 }
 
 /// What the program would gain that the process does not have. The file may have been opened by

@@ -12,6 +12,7 @@ pub struct Window<'f> {
     file: BorrowedFd<'f>,
     bytes: [u8; SIZE],
     start: u64,
+    /// Fewer than there is room for: the file ends here.
     length: usize,
 }
 
@@ -54,12 +55,14 @@ impl<'f> Window<'f> {
         Some(&piece[..piece.len().min(length)])
     }
 
+    /// Whether it need not be moved: these bytes are in it, or the file ends in it.
     fn has(&self, offset: u64, length: usize) -> bool {
+        let ends = self.length < SIZE;
         offset
             .checked_sub(self.start)
             .and_then(|from| usize::try_from(from).ok())
             .and_then(|from| from.checked_add(length))
-            .is_some_and(|end| end <= self.length)
+            .is_some_and(|end| ends || end <= self.length)
     }
 
     fn move_to(&mut self, offset: u64) -> rustix::io::Result<()> {
