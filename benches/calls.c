@@ -2,7 +2,7 @@
  *
  *   calls KIND N     KIND: connect-tcp connect-udp connect-unix connect-local sendto sendmsg
  *                          sendmmsg bind getaddrinfo-numeric open-other open-etc fopen-other
- *                          ioctl getifaddrs
+ *                          ioctl getifaddrs execve execve-bare
  *   calls memory 0         prints the kilobytes of private memory that the process has written to
  *
  * The nanoseconds that the N calls took go to standard output.
@@ -106,6 +106,9 @@ int main(int argc, char **argv)
             struct ifaddrs *found;
             if (getifaddrs(&found) == 0)
                 freeifaddrs(found);
+        } else if (!strcmp(kind, "execve") || !strcmp(kind, "execve-bare")) {
+            char *words[] = {"none", NULL}, *nothing[] = {NULL};
+            execve("/usr/bin/none", words, kind[6] ? nothing : environ);
         } else
             return 2;
         if (fd >= 0)
