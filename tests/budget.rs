@@ -23,6 +23,7 @@ fn calls_allocate_nothing_and_leave_nothing_open() {
         ("sendmmsg", 0),
         ("execve", 1000),
         ("execve bare", 1000),
+        ("execve static", 1000),
     ] {
         let command = lab.command(&probe).args([call, "1000"]).preload();
         let out = command.env("MIF_INTERFACE", "wan1").run();

@@ -161,6 +161,13 @@ static int start_bare(void)
     return start_in(none);
 }
 
+/* A program that is judged, and refused under a policy. */
+static int start_static(void)
+{
+    char *words[] = {"busybox", NULL};
+    return execve("/usr/bin/busybox", words, environ);
+}
+
 int main(int argc, char **argv)
 {
     const struct {
@@ -170,7 +177,8 @@ int main(int argc, char **argv)
                  {"peer6", peer6}, {"server", server}, {"listen", server_stream}, {"sendto", to},
                  {"sendto6", to6}, {"sendmsg", message}, {"sendmmsg", messages},
                  {"resolv.conf", resolv_conf}, {"hosts", hosts}, {"question", question},
-                 {"list", list}, {"execve", start}, {"execve bare", start_bare}};
+                 {"list", list}, {"execve", start}, {"execve bare", start_bare},
+                 {"execve static", start_static}};
     inet_pton(AF_INET, "203.0.113.10", &far_raw.sin_addr);
     inet_pton(AF_INET6, "2001:db8:ff::10", &far6.sin6_addr);
     inet_pton(AF_INET, "127.0.0.1", &local.sin_addr);
