@@ -1,13 +1,13 @@
 //! Memory of the application that may not be there: whether it can be read is asked of the kernel,
 //! so that a call with a bad pointer fails with `EFAULT`, as natively, and does not end the program.
 //!
-//! No signal handler, which would be the application's to have: `rt_sigprocmask(2)` copies the set it
-//! is given before it looks at the command, and so says `EFAULT` for memory that cannot be read and
-//! `EINVAL` for a command that does not exist. Pages that could be read are remembered, or each call
-//! would cost one more; one that was taken away since is taken for readable (docs/limits.md).
+//! No signal handler, which would be the application's to have: a requeue of no waiters
+//! (`FUTEX_CMP_REQUEUE` of futex(2)) reads the word that it is given and does nothing more, and sandboxes
+//! let it pass. Pages that could be read are remembered, or each call would cost one more; one that
+//! was taken away since is taken for readable (docs/limits.md).
 
-use std::ffi::{CStr, c_char, c_int};
-use std::ptr::{null, without_provenance, without_provenance_mut};
+use std::ffi::{CStr, c_char};
+use std::ptr::{without_provenance, without_provenance_mut};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::errno;
@@ -107,18 +107,18 @@ fn is_known(page: usize) -> bool {
 /// Asks about a page of what begins at `start`, by bytes of that as far as they suffice: valgrind
 /// looks at what the kernel is to read.
 fn ask(page: usize, start: usize) -> bool {
-    /// No command of `rt_sigprocmask(2)`.
-    const NOTHING: c_int = -1;
-    /// The size of the kernel's set of signals.
-    const SET: usize = 8;
-    let set = start.clamp(page * PAGE, page * PAGE + PAGE - SET);
-    let set: *const u8 = without_provenance(set);
+    /// What futex(2) reads, and what its address is a multiple of.
+    const WORD: usize = 4;
+    let word = start.clamp(page * PAGE, page * PAGE + PAGE - WORD) / WORD * WORD;
+    let word: *const u32 = without_provenance(word);
+    let none = 0_usize;
     let answers = errno::keeping(|| {
-        let old = null::<u8>();
-        // SAFETY: the kernel reads the set, if it can, and changes nothing.
-        unsafe { libc::syscall(libc::SYS_rt_sigprocmask, NOTHING, set, old, SET) };
+        let operation = libc::FUTEX_CMP_REQUEUE | libc::FUTEX_PRIVATE_FLAG;
+        // SAFETY: the kernel reads the word, if it can, and wakes and moves nobody.
+        let done =
+            unsafe { libc::syscall(libc::SYS_futex, word, operation, none, none, word, none) };
         // A sandbox may answer something else, and then nothing is known.
-        errno::get() != libc::EFAULT
+        done >= 0 || errno::get() != libc::EFAULT
     });
     if answers {
         READABLE[page % READABLE.len()].store(page, Ordering::Relaxed);
