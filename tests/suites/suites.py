@@ -48,7 +48,7 @@ SUITES = [
         packages=["python3", "libpython3.11-testsuite"],
         command=REGRTEST
         % """test_asyncore test_epoll test_fork1 test_ftplib test_httplib test_httpservers test_imaplib
-            test_poll test_poplib test_select test_selectors test_sendfile test_smtplib test_socket
+            test_poll test_poplib test_select test_selectors test_smtplib test_socket
             test_socketserver test_ssl test_subprocess test_telnetlib test_urllib2_localnet test_xmlrpc""",
         outcomes=outcomes.junit,
     ),
