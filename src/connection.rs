@@ -170,7 +170,7 @@ impl Connection<'_> {
             && index != route.index
         {
             if is_reply_by_listener(self.active, &self.host, index, route.rule) {
-                self.say(&Verdict::Route(route));
+                Log::routed(self.active, self.call, self.given.meant, &route);
                 return Ok(());
             }
             return self.elsewhere(kind, Bound::On(index), &route);
@@ -221,7 +221,7 @@ impl Connection<'_> {
                     Kind::Datagram if by_device => flags::DEVICE,
                     Kind::Datagram => flags::STEERED,
                 });
-                self.say(&Verdict::Route(*route));
+                Log::routed(self.active, self.call, self.given.meant, route);
                 Ok(())
             }
             Err(Fault::Interface(Errno::PERM)) if kind == Kind::Stream => {
@@ -247,6 +247,7 @@ impl Connection<'_> {
     }
 
     /// The application itself put the socket on another network.
+    #[cold]
     fn elsewhere(&self, kind: Kind, bound: Bound, route: &Route<'_>) -> Result<(), Steering> {
         match self.active.policy.explicit {
             Explicit::Respect => {
@@ -259,13 +260,14 @@ impl Connection<'_> {
                     && mif_socket::put(self.fd, kind, self.given.address, route).is_ok()
                     && device_of(self.fd).is_none_or(|index| index == route.index) =>
             {
-                self.say(&Verdict::Route(*route));
+                Log::routed(self.active, self.call, self.given.meant, route);
                 Ok(())
             }
             _ => Err(self.refuse(Refusal::Elsewhere(route.rule))),
         }
     }
 
+    #[cold]
     fn refuse(&self, refusal: Refusal) -> Steering {
         self.say(&Verdict::Refuse(refusal));
         Steering::Refused

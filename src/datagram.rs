@@ -86,6 +86,7 @@ impl<'a> Datagram<'a> {
         unless_panic(Plan::Refuse, || datagram.decide())
     }
 
+    #[inline]
     fn decide(&self) -> Plan {
         let (policy, host) = (&self.active.policy, &self.host);
         let flow = flow(self.active, self.given.meant, Protocol::Udp);
@@ -123,6 +124,7 @@ impl<'a> Datagram<'a> {
         Plan::AsIs
     }
 
+    #[inline]
     fn route(&self, mut route: Route<'_>) -> Plan {
         leave_preference(self.fd, &mut route);
         if let Some(index) = device_of(self.fd)
@@ -168,6 +170,7 @@ impl<'a> Datagram<'a> {
         self.by(&route)
     }
 
+    #[inline]
     fn by(&self, route: &Route<'_>) -> Plan {
         if route.source.is_some() && !self.is_held(route) {
             return self.refuse(Refusal::Elsewhere(route.rule));
@@ -175,7 +178,7 @@ impl<'a> Datagram<'a> {
         if route.source.is_none() {
             mif_socket::prefer_source(self.fd, route);
         }
-        self.say(&Verdict::Route(*route));
+        Log::routed(self.active, self.call, self.given.meant, route);
         Plan::By(Network {
             v4: self.given.is_v4(),
             index: route.index,
@@ -248,6 +251,7 @@ impl<'a> Datagram<'a> {
     }
 
     /// The application itself chose another network for this datagram.
+    #[cold]
     fn elsewhere(&self, bound: Bound, route: &Route<'_>) -> Plan {
         match (self.active.policy.explicit, bound) {
             (Explicit::Respect, _) => {
@@ -264,6 +268,7 @@ impl<'a> Datagram<'a> {
         }
     }
 
+    #[cold]
     fn refuse(&self, refusal: Refusal) -> Plan {
         if mif_socket::takes_no_ip(self.fd) {
             return Plan::AsIs;

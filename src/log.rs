@@ -4,9 +4,11 @@
 //! come from a signal handler and lines of several processes do not mix.
 
 use std::fmt::{self, Write};
+use std::net::SocketAddr;
 
-use mif_policy::{Pass, Verdict};
+use mif_policy::{Pass, Route, Verdict};
 
+use crate::connection;
 use crate::init::Active;
 use crate::log_target::Target;
 
@@ -61,6 +63,15 @@ impl Log {
         };
         if active.log.wants(needed) {
             active.log.decided(active, call, subject, verdict, needed);
+        }
+    }
+
+    /// The same of a flow that is routed: the verdict is made only where somebody wants it.
+    #[inline]
+    pub(crate) fn routed(active: &Active, call: &str, destination: SocketAddr, route: &Route<'_>) {
+        if active.log.wants(Level::Decisions) {
+            let subject = connection::Target(destination);
+            Self::decision(active, call, &subject, &Verdict::Route(*route));
         }
     }
 

@@ -67,7 +67,7 @@ pub(crate) fn is_there<T>(pointer: *const T) -> bool {
 /// It stays as it is.
 pub(crate) unsafe fn c_string<'s>(pointer: *const c_char) -> Option<&'s CStr> {
     let mut next = pointer;
-    while (next != pointer && !begins_page(next)) || is_there(next) {
+    while (next != pointer && !next.addr().is_multiple_of(PAGE)) || is_there(next) {
         // SAFETY: the page has been asked about.
         if unsafe { *next } == 0 {
             // SAFETY: it ends here.
@@ -78,10 +78,10 @@ pub(crate) unsafe fn c_string<'s>(pointer: *const c_char) -> Option<&'s CStr> {
     None
 }
 
-/// Whether the first byte of a page.
+/// Whether so many bytes can be read if the first of them can.
 #[inline]
-pub(crate) fn begins_page<T>(pointer: *const T) -> bool {
-    pointer.addr().is_multiple_of(PAGE)
+pub(crate) fn lies_in_one_page<T>(pointer: *const T, length: usize) -> bool {
+    pointer.addr() % PAGE + length <= PAGE
 }
 
 #[inline]

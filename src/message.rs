@@ -149,6 +149,7 @@ impl Message {
 
     /// The same message by `network`, with ancillary data in `room`; also how much of `room` is
     /// used. `None` where the data does not fit.
+    #[inline]
     pub(crate) fn by(&self, network: &Network, room: &mut [u8]) -> Option<(msghdr, usize)> {
         let mut writer = Writer::new(room);
         let mut pieces = cmsg::pieces(self.control());

@@ -17,7 +17,7 @@ use rustix::io::Errno;
 use crate::connect::fail;
 use crate::hooks::real;
 use crate::init::has_no_policy;
-use crate::memory::{begins_page, is_plausible, settled};
+use crate::memory::{is_plausible, lies_in_one_page, settled};
 use crate::{if_inet6, resolv_conf};
 
 /// libc's function is variadic: there is a mode only if `flags` creates a file. The calling
@@ -213,16 +213,15 @@ unsafe fn view_of(path: *const c_char) -> Option<View> {
     is(if_inet6::PATH).then_some(if_inet6::view)
 }
 
-/// Whether a path is this text. Reads no further than it has to.
+/// Whether a path, of which the first byte can be read, is this text. Reads no further than it has to.
 #[inline]
 fn is_text(path: *const c_char, wanted: &CStr) -> bool {
-    let mut bytes = (0..).map(|n| path.wrapping_add(n).cast::<u8>());
-    wanted.to_bytes_with_nul().iter().all(|&wanted| {
-        bytes.next().is_some_and(|byte| {
-            // SAFETY: it can be read: the first byte of the path has been asked about, and so is that
-            // of each page which the path goes on to.
-            (!begins_page(byte) || is_plausible(settled(byte, 1))) && unsafe { *byte } == wanted
-        })
+    let wanted = wanted.to_bytes_with_nul();
+    let is_near = lies_in_one_page(path, wanted.len());
+    (0..).zip(wanted).all(|(n, &wanted)| {
+        let byte = path.wrapping_add(n).cast::<u8>();
+        // SAFETY: of the page that can be read, or asked about.
+        (is_near || is_plausible(settled(byte, 1))) && unsafe { *byte } == wanted
     })
 }
 

@@ -145,6 +145,7 @@ unsafe fn sendmsg_by(
 ///
 /// # Safety
 /// As sendmsg(2), for what the message points to.
+#[inline]
 unsafe fn send_by(
     active: &Active,
     fd: c_int,

@@ -65,7 +65,8 @@ pub(crate) unsafe fn is_none(addr: *const sockaddr, len: socklen_t) -> bool {
 /// # Safety
 /// `addr` must be null, invalid for every process, or readable for `len` bytes, as what [`settled`]
 /// returned is.
-#[inline]
+// Not inlined: taken apart and put together again, an address costs three times as much.
+#[inline(never)]
 pub(crate) unsafe fn read(addr: *const sockaddr, len: socklen_t) -> Option<Given> {
     let len = len as usize;
     if !is_plausible(addr) || !(size_of::<sockaddr_in>()..=LONGEST).contains(&len) {
@@ -73,12 +74,16 @@ pub(crate) unsafe fn read(addr: *const sockaddr, len: socklen_t) -> Option<Given
     }
     // SAFETY: at least a sockaddr_in is readable, and the family is its first field.
     let family = unsafe { addr.cast::<libc::sa_family_t>().read_unaligned() };
-    let address = match c_int::from(family) {
+    match c_int::from(family) {
         libc::AF_INET => {
             // SAFETY: long enough, and read_unaligned asks nothing of alignment.
             let sin = unsafe { addr.cast::<sockaddr_in>().read_unaligned() };
             let ip = Ipv4Addr::from(u32::from_be(sin.sin_addr.s_addr));
-            SocketAddr::V4(SocketAddrV4::new(ip, u16::from_be(sin.sin_port)))
+            let address = SocketAddr::V4(SocketAddrV4::new(ip, u16::from_be(sin.sin_port)));
+            Some(Given {
+                address,
+                meant: address,
+            })
         }
         // The kernel takes an address without the scope id too (SIN6_LEN_RFC2133, 24 bytes).
         libc::AF_INET6 if len >= size_of::<sockaddr_in6>() - 4 => {
@@ -92,18 +97,15 @@ pub(crate) unsafe fn read(addr: *const sockaddr, len: socklen_t) -> Option<Given
             };
             let port = u16::from_be_bytes([head[2], head[3]]);
             let ip = Ipv6Addr::from(*head[8..].first_chunk::<16>()?);
-            SocketAddr::V6(SocketAddrV6::new(ip, port, 0, scope_id))
+            let address = SocketAddr::V6(SocketAddrV6::new(ip, port, 0, scope_id));
+            let meant = match ip.to_ipv4_mapped() {
+                Some(v4) => SocketAddr::V4(SocketAddrV4::new(v4, port)),
+                None => address,
+            };
+            Some(Given { address, meant })
         }
-        _ => return None,
-    };
-    let meant = match address {
-        SocketAddr::V6(v6) => match v6.ip().to_ipv4_mapped() {
-            Some(v4) => SocketAddr::V4(SocketAddrV4::new(v4, v6.port())),
-            None => address,
-        },
-        SocketAddr::V4(_) => address,
-    };
-    Some(Given { address, meant })
+        _ => None,
+    }
 }
 
 #[cfg(test)]

@@ -3,6 +3,10 @@
 //! Nothing here allocates, so that the answer can be asked for in a signal handler, and nothing
 //! here guesses: whatever is not known makes a provisioning domain unusable, and the end of a
 //! list of unusable ones is a refusal.
+#![allow(
+    clippy::inline_always,
+    reason = "each step hands a verdict of a hundred bytes to the next: half the price of a datagram"
+)]
 
 use std::net::{IpAddr, SocketAddr};
 
@@ -14,8 +18,11 @@ use crate::verdict::{
 impl Policy {
     /// The verdict on a flow: the guard of names, exemptions, then the first rule that matches.
     #[must_use]
+    #[inline(always)]
     pub fn decide<'p>(&'p self, flow: &Flow<'_>, host: &impl Host) -> Verdict<'p> {
-        if let Some(refusal) = self.guard(flow, host) {
+        if self.may_guard(flow.destination)
+            && let Some(refusal) = self.guard(flow, host)
+        {
             return Verdict::Refuse(refusal);
         }
         match self.exempts(flow.destination, host) {
@@ -27,7 +34,7 @@ impl Policy {
     /// Why no rule applies to a destination, if none does. The transport protocol does not count,
     /// so that a caller need not find it out for exempt destinations.
     #[must_use]
-    #[inline]
+    #[inline(always)]
     pub fn exempts(&self, destination: SocketAddr, host: &impl Host) -> Option<Pass> {
         let ip = destination.ip();
         if self.local && is_local(ip, host) {
@@ -39,7 +46,7 @@ impl Policy {
 
     /// The verdict on a flow to a destination that is not exempt.
     #[must_use]
-    #[inline]
+    #[inline(always)]
     pub fn decide_by_rule<'p>(&'p self, flow: &Flow<'_>, host: &impl Host) -> Verdict<'p> {
         let ip = flow.destination.ip();
         if !self.families.allow(ip) {
@@ -56,7 +63,7 @@ impl Policy {
     }
 
     /// The network of a flow that `rule` decides.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn choose_for<'p>(
         &'p self,
         flow: &Flow<'_>,
@@ -112,7 +119,7 @@ impl Policy {
 
     /// The first rule that matches a flow.
     #[must_use]
-    #[inline]
+    #[inline(always)]
     pub fn rule_for(&self, flow: &Flow<'_>) -> RuleId {
         self.rules.first(flow)
     }
@@ -143,6 +150,7 @@ impl Policy {
 
     /// The first usable network of a rule.
     #[must_use]
+    #[inline(always)]
     pub fn choose<'p>(&'p self, rule: RuleId, need: Need, host: &impl Host) -> Verdict<'p> {
         self.first_usable(&self.rule(rule).choices, rule, need, host)
     }
@@ -155,7 +163,7 @@ impl Policy {
         self.first_usable(choices, last, Need::Any, host)
     }
 
-    #[inline]
+    #[inline(always)]
     fn first_usable<'p>(
         &'p self,
         choices: &Use,
@@ -181,7 +189,7 @@ impl Policy {
     ///
     /// # Errors
     /// Why it is not usable now for flows with this need.
-    #[inline]
+    #[inline(always)]
     pub fn route<'p>(
         &'p self,
         id: PvdId,
@@ -208,7 +216,7 @@ impl Policy {
         Ok(Route {
             pvd: id,
             name: &pvd.name,
-            interface: pvd.interface,
+            interface: &pvd.interface,
             index: link.index,
             source,
             prefer_source,

@@ -146,7 +146,7 @@ pub struct Route<'p> {
     /// Its name, for people.
     pub name: &'p str,
     /// Its interface, if it is known by name.
-    pub interface: Interface,
+    pub interface: &'p Interface,
     /// The interface's index now.
     pub index: u32,
     /// The source address that the policy wants; `None` leaves it to the kernel.
@@ -210,6 +210,7 @@ pub enum Bound {
 impl Need {
     /// What a flow to `destination` needs.
     #[must_use]
+    #[inline]
     pub fn of(destination: IpAddr) -> Self {
         match destination {
             IpAddr::V4(_) => Self::V4,

@@ -321,10 +321,11 @@ fn no_way_means_no_question() {
         .map(|server| server.parse::<SocketAddr>().unwrap().into());
     let start = Instant::now();
     assert_eq!(count(&plan(&unreachable)), Err(Failure::Again));
+    let interface = Interface::Named("mif-no-such".parse().unwrap());
     let route = Route {
         pvd: PvdId(0),
         name: "gone",
-        interface: Interface::Named("mif-no-such".parse().unwrap()),
+        interface: &interface,
         index: 999_999,
         source: None,
         prefer_source: None,

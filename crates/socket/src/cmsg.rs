@@ -46,6 +46,7 @@ impl<'a> Pieces<'a> {
 impl<'a> Iterator for Pieces<'a> {
     type Item = Piece<'a>;
 
+    #[inline]
     fn next(&mut self) -> Option<Piece<'a>> {
         let control = self.0;
         let length = usize::from_ne_bytes(*control.first_chunk()?);
@@ -132,6 +133,7 @@ impl<'b> Writer<'b> {
 
     /// Appends packet information: IPv4's where `v4`, which an `AF_INET6` socket takes for its
     /// v4-mapped destinations too. `None` where there is no room.
+    #[inline]
     pub fn packet_info(&mut self, v4: bool, index: u32, source: Option<IpAddr>) -> Option<()> {
         if v4 {
             let source = match source {

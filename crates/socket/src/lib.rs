@@ -102,6 +102,7 @@ pub fn put(
 /// Has the kernel prefer the kind of source address that the route says, for whatever the socket
 /// sends from now on without an address of its own. It is a preference: a socket that cannot be
 /// told of it (MPTCP) goes without.
+#[inline]
 pub fn prefer_source(fd: BorrowedFd<'_>, route: &Route<'_>) {
     if let Some(kind) = route.prefer_source {
         let flags = match kind {
@@ -136,7 +137,7 @@ pub fn needs_device(destination: SocketAddr) -> bool {
 /// `EPERM` where the socket has another device, `ENODEV` where the device is gone.
 pub fn pin(fd: BorrowedFd<'_>, route: &Route<'_>) -> Result<()> {
     let result = match route.interface {
-        Interface::Named(name) => option::bind_to_device(fd, &name),
+        Interface::Named(name) => option::bind_to_device(fd, name),
         Interface::OfSource => bind_to_index(fd, route.index),
     };
     match result {
