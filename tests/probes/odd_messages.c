@@ -157,7 +157,7 @@ static void by_count(int kind)
                 all[bad[b]].msg_hdr.msg_iovlen = 5000;
             char what[64];
             snprintf(what, sizeof what, "%u, bad at %u", counts[n], bad[b]);
-            TRY("sendmmsg", kind, what, sendmmsg(fd, all, counts[n], MSG_NOSIGNAL | MSG_DONTWAIT));
+            TRY("sendmmsg", kind, what, sendmmsg(fd, all, counts[n], MSG_NOSIGNAL));
             unsigned written = 0, untouched = 0;
             for (int m = 0; m < MOST; m++) {
                 written += all[m].msg_len == 1;
@@ -166,7 +166,7 @@ static void by_count(int kind)
             printf("lengths %u %u\n", written, untouched);
         }
     }
-    TRY("sendmmsg", kind, "negative", sendmmsg(fd, all, UINT_MAX, MSG_NOSIGNAL | MSG_DONTWAIT));
+    TRY("sendmmsg", kind, "negative", sendmmsg(fd, all, UINT_MAX, MSG_NOSIGNAL));
 }
 
 static void by_port(int kind)
