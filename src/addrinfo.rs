@@ -148,9 +148,9 @@ impl Request {
         }
         for at in 0..5 {
             // SAFETY: the caller's C string, of which no byte up to here was the NUL.
-            let byte = unsafe { self.service.add(at) };
+            let byte = unsafe { self.service.add(at) }.cast::<u8>();
             // SAFETY: as above, so that this byte is still the string's.
-            match unsafe { *byte }.cast_unsigned() {
+            match unsafe { *byte } {
                 0 => return at > 0,
                 b'0'..=b'9' => {}
                 _ => return false,

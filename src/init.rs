@@ -71,7 +71,7 @@ fn start() -> Option<&'static Active> {
     }
     let make = || guard::uncancelled(None, || Some(load())).unwrap_or_else(|| Some(refusing()));
     let state = errno::keeping(|| STATE.get_or_init(|| Box::new(make()))).as_ref();
-    #[cfg(target_arch = "x86_64")]
+    #[cfg(any(target_arch = "aarch64", target_arch = "x86_64"))]
     if state.is_some() {
         crate::jump::hold_objects();
     }
@@ -115,7 +115,7 @@ extern "C" fn constructor() {
     guard::unless_panic((), || {
         guard::silence_panics();
         hooks::find_signal_safe();
-        #[cfg(target_arch = "x86_64")]
+        #[cfg(any(target_arch = "aarch64", target_arch = "x86_64"))]
         crate::jump::find_signal_safe();
         active();
     });

@@ -49,7 +49,7 @@ mod hosts_file;
 mod if_inet6;
 mod init;
 mod interfaces;
-#[cfg(target_arch = "x86_64")]
+#[cfg(any(target_arch = "aarch64", target_arch = "x86_64"))]
 mod jump;
 mod later;
 mod learned;

@@ -23,7 +23,7 @@ pub(crate) unsafe fn ends_as_one(name: *const c_char) -> bool {
         unsafe { dot.add(1) }
     };
     // SAFETY: a byte of the caller's string.
-    let first = unsafe { *label }.cast_unsigned();
+    let first = unsafe { *label.cast::<u8>() };
     matches!(first, b'0'..=b':')
 }
 
