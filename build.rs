@@ -8,4 +8,5 @@ fn main() {
     let dir = PathBuf::from(env::var_os("OUT_DIR").expect("cargo sets OUT_DIR"));
     fs::write(dir.join("libgcc_s.so"), "INPUT(-lgcc_eh -lgcc)\n").expect("OUT_DIR is writable");
     println!("cargo::rustc-link-search=native={}", dir.display());
+    println!("cargo::rustc-cdylib-link-arg=-nostartfiles");
 }

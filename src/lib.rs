@@ -75,6 +75,8 @@ mod reverse;
 mod room;
 mod sandbox;
 mod secure;
+#[cfg(all(not(test), any(target_arch = "aarch64", target_arch = "x86_64")))]
+mod seldom;
 mod send;
 mod shell;
 mod shown;
