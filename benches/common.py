@@ -65,7 +65,9 @@ def one_more(count, variant, calls, kind):
 def built_library():
     if "MIF_BENCH_LIB" in os.environ:
         return Path(os.environ["MIF_BENCH_LIB"])
-    subprocess.run(["cargo", "build", "--release", "--quiet", "-p", "mif"], cwd=ROOT, check=True)
+    # As scripts/install does.
+    build = ["cargo", "rustc", "--release", "--quiet", "-p", "mif", "--lib", "--crate-type", "cdylib"]
+    subprocess.run(build, cwd=ROOT, check=True)
     return Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target")) / "release/libmif.so"
 
 

@@ -1,0 +1,90 @@
+//! What the library asks of the system that it is loaded into.
+
+mod support;
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use mif_lab::Lab;
+use support::{WAN1, WHO, only_by_wan1};
+
+fn objdump(option: &str, object: &Path) -> String {
+    let out = Command::new("objdump").arg(option).arg(object).output();
+    let out = out.expect("objdump of binutils, which gcc comes with");
+    assert!(out.status.success(), "{out:?}");
+    String::from_utf8(out.stdout).unwrap()
+}
+
+/// The versions of glibc that an object asks for symbols of.
+fn glibc_versions(object: &Path) -> BTreeSet<(u32, u32)> {
+    let symbols = objdump("--dynamic-syms", object);
+    let versions = symbols.split("(GLIBC_").skip(1);
+    let version = |text: &str| {
+        let mut parts = text.split_once(')')?.0.split('.').map(str::parse);
+        Some((parts.next()?.ok()?, parts.next()?.ok()?))
+    };
+    versions.map(|text| version(text).expect(text)).collect()
+}
+
+#[test]
+fn the_library_asks_for_nothing_newer_than_glibc_2_31() {
+    let lab = Lab::new();
+    let versions = glibc_versions(&lab.library());
+    assert!(
+        !versions.is_empty() && *versions.last().unwrap() <= (2, 31),
+        "{versions:?}"
+    );
+}
+
+#[test]
+fn the_library_needs_libc_and_the_dynamic_linker_only() {
+    let lab = Lab::new();
+    let headers = objdump("--private-headers", &lab.library());
+    let needed: Vec<&str> = headers
+        .lines()
+        .filter_map(|line| line.trim().strip_prefix("NEEDED"))
+        .map(str::trim)
+        .collect();
+    assert_eq!(needed[0], "libc.so.6");
+    assert!(
+        needed[1..].iter().all(|name| name.starts_with("ld-linux-")),
+        "{needed:?}"
+    );
+}
+
+/// A root file system with nothing but a program, libc and the dynamic linker.
+#[test]
+fn it_works_where_there_is_no_libgcc_s() {
+    let lab = Lab::new();
+    let (program, library) = (lab.probe("connect"), lab.library());
+    let root = lab.dir().join("root");
+    let linked = Command::new("ldd").arg(&program).output().unwrap();
+    let linked = String::from_utf8(linked.stdout).unwrap();
+    let shared = linked
+        .split_whitespace()
+        .filter(|word| word.starts_with('/'))
+        .map(Path::new);
+    for file in shared.chain([&*program, &*library]) {
+        let copy = root.join(file.strip_prefix("/").unwrap());
+        fs::create_dir_all(copy.parent().unwrap()).unwrap();
+        fs::copy(file, copy).unwrap();
+    }
+    assert!(
+        linked.contains("libc.so") && !linked.contains("libgcc_s"),
+        "{linked}"
+    );
+
+    let connect = |interface: &str| {
+        let command = lab
+            .command("chroot")
+            .root()
+            .preload()
+            .env("MIF_INTERFACE", interface);
+        command.arg(&root).arg(&program).args([WHO, "7001"]).run()
+    };
+    assert_eq!(connect("wan1").ok(), WAN1);
+    only_by_wan1(&lab);
+    assert_eq!(connect("none").ok(), "ENETUNREACH");
+}
