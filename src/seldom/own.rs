@@ -90,11 +90,13 @@ unsafe extern "C" fn find_object(address: *const c_void, found: *mut Object) -> 
     let header = &raw const HEADER;
     let start = header.cast::<u8>();
     // SAFETY: the linker's header of this object, which is mapped with it.
-    let (offset, count) = unsafe { ((*header).e_phoff, (*header).e_phnum) };
-    let segments = start.wrapping_add(usize::try_from(offset).unwrap_or(0));
+    let Elf64_Ehdr {
+        e_phoff, e_phnum, ..
+    } = unsafe { *header };
+    let segments = header.wrapping_byte_add(usize::try_from(e_phoff).unwrap_or(0));
     // SAFETY: the header says where the segments are listed, and how many.
     let segments =
-        unsafe { std::slice::from_raw_parts(segments.cast::<Elf64_Phdr>(), usize::from(count)) };
+        unsafe { std::slice::from_raw_parts(segments.cast::<Elf64_Phdr>(), usize::from(e_phnum)) };
     let at = |offset: u64| start.wrapping_add(usize::try_from(offset).unwrap_or(0));
     let of = |kind: u32| {
         segments
