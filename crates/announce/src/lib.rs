@@ -11,6 +11,7 @@
 #![forbid(unsafe_code)]
 
 pub mod advertisement;
+pub mod domain;
 mod encrypted_dns;
 pub mod information;
 mod name;
@@ -18,6 +19,7 @@ mod octets;
 pub mod option;
 
 pub use advertisement::{Advertisement, Explicit, Header, Preference};
+pub use domain::Domain;
 pub use information::Information;
 pub use name::Name;
 pub use octets::Fault;

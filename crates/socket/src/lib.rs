@@ -8,6 +8,7 @@
 
 pub mod cmsg;
 mod descriptor;
+pub mod icmp6;
 mod option;
 
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};

@@ -118,7 +118,7 @@ fn unicast_if(v4: bool) -> (c_int, c_int) {
     }
 }
 
-fn set<const N: usize>(
+pub(crate) fn set<const N: usize>(
     fd: BorrowedFd<'_>,
     level: c_int,
     name: c_int,
@@ -156,6 +156,6 @@ fn get<const N: usize>(fd: BorrowedFd<'_>, level: c_int, name: c_int) -> Result<
     done.map(|_| value).map_err(errno)
 }
 
-fn errno(failure: syscalls::Errno) -> Errno {
+pub(crate) fn errno(failure: syscalls::Errno) -> Errno {
     Errno::from_raw_os_error(failure.into_raw())
 }
