@@ -10,6 +10,7 @@
 //! an interface ([`network`]).
 
 mod addresses;
+pub mod announced;
 pub mod config;
 #[cfg(feature = "inventory")]
 pub mod inventory;

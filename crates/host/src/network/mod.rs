@@ -7,6 +7,7 @@
 //! file. A file counts only if nobody but root, the user and the agent can have written it; a
 //! lease, only while it lasts and the interface has its address.
 
+mod announced;
 mod dhclient;
 mod files;
 mod network_manager;
@@ -67,6 +68,9 @@ pub enum Agent {
     Dhcpcd,
     /// dhclient(8) of ISC DHCP: leases below `/var/lib/dhcp` and `/var/lib/dhclient`.
     Dhclient,
+    /// The network's router advertisements, where `mif pvd discover` has heard them
+    /// ([`crate::announced`]). DHCP stands before them (RFC 8106 5.3.1).
+    Announced,
     /// The host's one resolv.conf(5): of the only interface with a default route.
     ResolvConf,
 }
@@ -107,6 +111,7 @@ pub fn read_any_file(bytes: &[u8]) -> bool {
         network_manager::device(text, &link, now).0,
         resolv_conf::fragment(text, &link),
         dhclient::newest(text, &link, now).said,
+        announced::any(text, &link),
     ];
     all.iter().any(|said| !said.servers.is_empty())
 }
@@ -137,13 +142,14 @@ impl Reading {
     /// Reads what holds at `now`.
     pub(crate) fn at(link: &Link<'_>, root: &Path, now: SystemTime) -> Self {
         type Ask = fn(&mut Files<'_>, &Link<'_>) -> Option<Found>;
-        const AGENTS: [(Agent, Ask); 7] = [
+        const AGENTS: [(Agent, Ask); 8] = [
             (Agent::Networkd, systemd::of_networkd),
             (Agent::Resolved, systemd::of_resolved),
             (Agent::NetworkManager, network_manager::of),
             (Agent::Resolvconf, resolv_conf::of_resolvconf),
             (Agent::Dhcpcd, resolv_conf::of_dhcpcd),
             (Agent::Dhclient, dhclient::of),
+            (Agent::Announced, announced::of),
             (Agent::ResolvConf, resolv_conf::of_host),
         ];
         let mut files = Files::new(root, now);
@@ -216,6 +222,7 @@ impl std::fmt::Display for Agent {
             Self::Resolvconf => "resolvconf",
             Self::Dhcpcd => "dhcpcd",
             Self::Dhclient => "dhclient",
+            Self::Announced => "the network",
             Self::ResolvConf => "resolv.conf",
         })
     }

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use super::*;
 
+mod announced;
 mod belief;
 
 /// 2026-11-24 07:00:00 UTC.

@@ -1,0 +1,79 @@
+//! What the network itself announced, where `mif pvd discover` has heard it.
+
+use std::time::{Duration, SystemTime};
+
+use super::files::Files;
+use super::said::Said;
+use super::{Found, Link};
+use crate::announced::{self, Announced, Domain, Timed};
+
+pub(super) fn of(files: &mut Files<'_>, link: &Link<'_>) -> Option<Found> {
+    let user = rustix::process::geteuid().as_raw();
+    let all = [Some(user), None];
+    all.into_iter().find_map(|user| of_user(files, link, user))
+}
+
+/// What root found out, or a user.
+fn of_user(files: &mut Files<'_>, link: &Link<'_>, user: Option<u32>) -> Option<Found> {
+    let (file, text) = files.text(&announced::path(user, link.name))?;
+    let announced: Announced = match text.parse() {
+        Ok(announced) => announced,
+        Err(why) => {
+            files.distrust(&file, why);
+            return None;
+        }
+    };
+    let changes = files.kernels(&format!("sys/class/net/{}/carrier_changes", link.name));
+    let attachment = announced::attachment(changes.as_deref());
+    if (announced.index, announced.attachment) != (link.index, attachment) {
+        return None;
+    }
+    let now = files.now.duration_since(SystemTime::UNIX_EPOCH).ok()?;
+    let now = now.as_secs();
+    let domain = announced.main(now)?;
+    let mut found = Found::new(files, file, said(domain, link, now));
+    // Any end may make another domain the one that counts.
+    let end = announced
+        .domains
+        .iter()
+        .filter_map(|one| end(one, now))
+        .min();
+    found.until = end.map(|end| SystemTime::UNIX_EPOCH + Duration::from_secs(end));
+    Some(found)
+}
+
+/// Any text as such a file: for fuzzing.
+pub(super) fn any(text: &str, link: &Link<'_>) -> Said {
+    let announced = text.parse::<Announced>().unwrap_or_default();
+    let main = announced.main(0);
+    main.map_or(Said::default(), |domain| said(domain, link, 0))
+}
+
+/// The names of a domain, as far as they hold.
+fn said(domain: &Domain, link: &Link<'_>, now: u64) -> Said {
+    let mut said = Said::default();
+    let servers = words(&domain.servers, now);
+    said.add_servers(servers.iter().map(|word| &**word), link);
+    let search = words(&domain.search, now);
+    said.add_search(search.iter().map(|word| &**word));
+    let information = domain.information.as_ref().filter(|one| one.holds(now));
+    if let Some(information) = information {
+        said.zones.clone_from(&information.value.zones);
+    }
+    said
+}
+
+fn words<T: ToString>(list: &[Timed<T>], now: u64) -> Vec<String> {
+    let list = list.iter().filter(|one| one.holds(now));
+    list.map(|one| one.value.to_string()).collect()
+}
+
+/// When something of it ends next.
+fn end(domain: &Domain, now: u64) -> Option<u64> {
+    let routers = domain.routers.iter().map(|one| one.until);
+    let servers = domain.servers.iter().map(|one| one.until);
+    let search = domain.search.iter().map(|one| one.until);
+    let information = domain.information.iter().map(|one| one.until);
+    let ends = routers.chain(servers).chain(search).chain(information);
+    ends.flatten().filter(|end| *end > now).min()
+}
