@@ -9,8 +9,8 @@ use clap::{Args, Parser, Subcommand};
 ///
 /// mif gives each unmodified program its own network: interface, source address and DNS servers.
 /// `mif-run` starts programs so. This tool answers questions about it. It changes nothing but the
-/// file that `mif init` writes and the drop-ins of services that `mif enable` and `mif disable` are
-/// for.
+/// file that `mif init` writes, what `mif pvd discover` keeps, and the drop-ins of services that
+/// `mif enable` and `mif disable` are for.
 #[derive(Debug, Parser)]
 #[command(
     name = "mif",
@@ -131,11 +131,31 @@ pub(crate) enum Pvd {
         #[command(flatten)]
         output: Output,
     },
+    /// Hear what networks announce of themselves, and keep it for programs (RFC 8801).
+    ///
+    /// Asks the routers of the link, listens to their advertisements, and writes what they say into
+    /// /run/mif/pvd/INTERFACE (/run/user/UID/mif/pvd/INTERFACE for a user), where programs under mif
+    /// and the other commands find it: provisioning domains with their names, prefixes and DNS
+    /// servers. It needs `CAP_NET_RAW`. No address and no route is changed.
+    Discover(Discover),
     /// Follow their changes, one line each; what is there comes first.
     Watch {
         #[command(flatten)]
         output: Output,
     },
+}
+
+/// `mif pvd discover`.
+#[derive(Debug, Args)]
+pub(crate) struct Discover {
+    /// The interface; without it, all that are up.
+    #[arg(value_name = "INTERFACE")]
+    pub(crate) interface: Option<String>,
+    /// How long to listen; routers that stay silent are asked again after 4 and 8 seconds.
+    #[arg(long, value_name = "SECONDS", default_value_t = 4)]
+    pub(crate) timeout: u16,
+    #[command(flatten)]
+    pub(crate) output: Output,
 }
 
 /// `mif doctor`.

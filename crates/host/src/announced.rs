@@ -79,8 +79,14 @@ pub fn folder(user: Option<u32>) -> String {
     }
 }
 
+/// The file that [`attachment`] is made of, seen from the root.
+#[must_use]
+pub fn changes(interface: &str) -> String {
+    format!("sys/class/net/{interface}/carrier_changes")
+}
+
 /// A number that changes when the interface may have been put on another network: how often its
-/// carrier came or went, as `/sys/class/net/NAME/carrier_changes` tells, and 0 where nobody tells.
+/// carrier came or went, as the kernel tells in [`changes`], and 0 where nobody tells.
 #[must_use]
 pub fn attachment(carrier_changes: Option<&str>) -> u64 {
     let changes = carrier_changes.and_then(|text| text.trim().parse().ok());
@@ -96,6 +102,12 @@ impl<T> Timed<T> {
 }
 
 impl Announced {
+    /// The interface and its attachment.
+    #[must_use]
+    pub fn place(&self) -> (u32, u64) {
+        (self.index, self.attachment)
+    }
+
     /// The one whose word is the interface's, where nobody names one: of those with servers, the one
     /// that leads to the internet, with the best default router, and with a name; the first
     /// of several.

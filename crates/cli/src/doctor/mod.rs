@@ -5,8 +5,8 @@
 //! each DNS server, and more only if something is wrong or it is asked for.
 
 mod link;
-mod names;
-mod patient;
+pub(crate) mod names;
+pub(crate) mod patient;
 mod portal;
 mod routes;
 mod size;

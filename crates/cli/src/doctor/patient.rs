@@ -18,7 +18,7 @@ use crate::pvd::domain::Domain;
 const FAR: [&str; 2] = ["198.41.0.4", "2001:503:ba3e::2:30"];
 
 /// A domain whose interface is there.
-pub(super) struct Patient<'a> {
+pub(crate) struct Patient<'a> {
     pub(super) domain: &'a Domain,
     pub(super) interface: &'a Interface,
     pub(super) inventory: &'a Inventory,
@@ -27,7 +27,7 @@ pub(super) struct Patient<'a> {
 }
 
 impl<'a> Patient<'a> {
-    pub(super) fn new(domain: &'a Domain, inventory: &'a Inventory) -> Option<Self> {
+    pub(crate) fn new(domain: &'a Domain, inventory: &'a Inventory) -> Option<Self> {
         let interface = inventory.named(&domain.interface)?;
         let pvd = Pvd {
             name: domain.name.as_str().into(),
@@ -57,7 +57,7 @@ impl<'a> Patient<'a> {
     }
 
     /// Whether it is an address of the host's own.
-    pub(super) fn is_own(&self, ip: IpAddr) -> bool {
+    pub(crate) fn is_own(&self, ip: IpAddr) -> bool {
         ip.is_loopback() || self.host.owner(ip).is_some()
     }
 
@@ -100,7 +100,7 @@ impl<'a> Patient<'a> {
     }
 
     /// Puts a socket on this domain, as the library does before a connect.
-    pub(super) fn put(&self, socket: impl AsFd, kind: Kind, to: SocketAddr) -> Result<(), Errno> {
+    pub(crate) fn put(&self, socket: impl AsFd, kind: Kind, to: SocketAddr) -> Result<(), Errno> {
         let route = self.route(to.ip()).ok_or(Errno::NETUNREACH)?;
         mif_socket::put(socket.as_fd(), kind, to, &route).map_err(|fault| match fault {
             Fault::Mark(errno) | Fault::Interface(errno) | Fault::Source(errno) => errno,
@@ -157,7 +157,7 @@ pub(super) fn far(v6: bool) -> SocketAddr {
 }
 
 /// A word of a shell's, quoted if it has to be.
-pub(super) fn word(text: &str) -> String {
+pub(crate) fn word(text: &str) -> String {
     let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_./:@%+,=".contains(c);
     if !text.is_empty() && text.chars().all(is_plain) {
         text.to_owned()

@@ -7,6 +7,7 @@ use std::fmt;
 
 use serde::Serialize;
 
+use super::announced::View;
 use super::domain::{Domain, Link};
 use super::text::state;
 use crate::output::{BAD, GOOD, styled};
@@ -129,6 +130,7 @@ fn changed(old: &Domain, new: &Domain) -> Vec<&'static str> {
         ("sources", old.sources != new.sources),
         ("mark", old.mark != new.mark),
         ("dns", old.dns != new.dns),
+        ("announced", old.announced != new.announced),
     ];
     let fields = differs.into_iter().filter(|(_, differs)| *differs);
     fields.map(|(field, _)| field).collect()
@@ -143,6 +145,7 @@ fn timeless(domain: &Domain) -> Domain {
     for route in &mut domain.routes {
         route.expires_seconds = None;
     }
+    domain.announced.iter_mut().for_each(View::forget_time);
     domain
 }
 

@@ -15,6 +15,7 @@ use mif_policy::{
 };
 use serde::Serialize;
 
+use super::announced::{View, views};
 use crate::words;
 
 /// What the host has.
@@ -45,6 +46,8 @@ pub(crate) struct Domain {
     pub(crate) sources: Vec<IpAddr>,
     pub(crate) mark: Option<u32>,
     pub(crate) dns: Dns,
+    /// What networks on this interface announced of themselves, as far as it was heard and holds.
+    pub(crate) announced: Vec<View>,
 }
 
 /// Who says that there is such a domain.
@@ -246,8 +249,14 @@ fn domain(
         }),
         sources: pvd.sources.clone(),
         mark: pvd.mark,
+        announced: found.map_or(Vec::new(), announced),
         interface,
     }
+}
+
+fn announced(interface: &inventory::Interface) -> Vec<View> {
+    let found = mif_host::network::announced(interface.index, &interface.name, Path::new("/"));
+    found.map_or(Vec::new(), |(_, announced)| views(&announced))
 }
 
 fn seconds(time: Option<Duration>) -> Option<u64> {

@@ -1,6 +1,8 @@
 //! `mif pvd`: the networks of this host, their configuration and its changes.
 
+mod announced;
 mod changes;
+mod discover;
 pub(crate) mod domain;
 mod text;
 mod watch;
@@ -11,7 +13,7 @@ use self::domain::{Domain, Domains};
 use crate::arguments::{Output, Pvd};
 use crate::{Failure, output};
 
-/// Lists, shows or watches the provisioning domains.
+/// Lists, shows, discovers or watches the provisioning domains.
 ///
 /// # Errors
 /// Status 1 if the kernel does not tell, or if there is no such domain.
@@ -20,6 +22,7 @@ pub(crate) fn run(command: &Pvd) -> Result<(), Failure> {
     match command {
         Pvd::List { output } => list(&read(&environment)?, *output),
         Pvd::Show { name, output } => show(&read(&environment)?, name, *output)?,
+        Pvd::Discover(arguments) => discover::run(arguments)?,
         Pvd::Watch { output } => watch::run(&environment, *output).map_err(unknown)?,
     }
     Ok(())

@@ -151,6 +151,12 @@ pub(super) fn page(domain: &Domain) -> String {
         }
     }
     row("trusted", if dns.trusted { &"yes" } else { &"no" });
+    for announced in &domain.announced {
+        let _ = writeln!(text, "  announced: {}", styled(TITLE, announced.title()));
+        for (label, value) in announced.rows() {
+            let _ = writeln!(text, "    {label:<11} {value}");
+        }
+    }
     text
 }
 
@@ -222,7 +228,7 @@ impl Display for Author {
 }
 
 /// Seconds in the two largest units that there are.
-fn duration(seconds: u64) -> String {
+pub(super) fn duration(seconds: u64) -> String {
     const UNITS: [(u64, &str); 4] = [(86_400, "d"), (3_600, "h"), (60, "m"), (1, "s")];
     let first = UNITS.iter().position(|(size, _)| seconds >= *size);
     let Some(first) = first else {

@@ -8,6 +8,7 @@ use std::io::{self, Write};
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
+use mif_host::announced;
 use mif_host::config::Environment;
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::fs::inotify;
@@ -92,6 +93,9 @@ impl Bell {
         let files = inotify::init(inotify::CreateFlags::CLOEXEC | inotify::CreateFlags::NONBLOCK)?;
         let mut folders = environment.folders();
         folders.extend(FOLDERS.map(PathBuf::from));
+        let user = rustix::process::geteuid().as_raw();
+        let announced = [None, Some(user)].map(announced::folder);
+        folders.extend(announced.map(|folder| Path::new("/").join(folder)));
         // A symbolic link's target changes where it lies.
         let target = Path::new("/etc/resolv.conf").canonicalize().ok();
         folders.extend(target.as_deref().and_then(Path::parent).map(Path::to_owned));

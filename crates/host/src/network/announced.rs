@@ -1,5 +1,6 @@
 //! What the network itself announced, where `mif pvd discover` has heard it.
 
+use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
 
 use super::files::Files;
@@ -8,26 +9,7 @@ use super::{Found, Link};
 use crate::announced::{self, Announced, Domain, Timed};
 
 pub(super) fn of(files: &mut Files<'_>, link: &Link<'_>) -> Option<Found> {
-    let user = rustix::process::geteuid().as_raw();
-    let all = [Some(user), None];
-    all.into_iter().find_map(|user| of_user(files, link, user))
-}
-
-/// What root found out, or a user.
-fn of_user(files: &mut Files<'_>, link: &Link<'_>, user: Option<u32>) -> Option<Found> {
-    let (file, text) = files.text(&announced::path(user, link.name))?;
-    let announced: Announced = match text.parse() {
-        Ok(announced) => announced,
-        Err(why) => {
-            files.distrust(&file, why);
-            return None;
-        }
-    };
-    let changes = files.kernels(&format!("sys/class/net/{}/carrier_changes", link.name));
-    let attachment = announced::attachment(changes.as_deref());
-    if (announced.index, announced.attachment) != (link.index, attachment) {
-        return None;
-    }
+    let (file, announced) = heard(files, link)?;
     let now = files.now.duration_since(SystemTime::UNIX_EPOCH).ok()?;
     let now = now.as_secs();
     let domain = announced.main(now)?;
@@ -40,6 +22,23 @@ fn of_user(files: &mut Files<'_>, link: &Link<'_>, user: Option<u32>) -> Option<
         .min();
     found.until = end.map(|end| SystemTime::UNIX_EPOCH + Duration::from_secs(end));
     Some(found)
+}
+
+/// What was heard on the network that the interface is on: by the user, else by root.
+pub(super) fn heard(files: &mut Files<'_>, link: &Link<'_>) -> Option<(PathBuf, Announced)> {
+    let user = rustix::process::geteuid().as_raw();
+    let changes = files.kernels(&announced::changes(link.name));
+    let here = (link.index, announced::attachment(changes.as_deref()));
+    [Some(user), None].into_iter().find_map(|user| {
+        let (file, text) = files.text(&announced::path(user, link.name))?;
+        match text.parse::<Announced>() {
+            Ok(heard) => Some((file, heard)).filter(|(_, heard)| heard.place() == here),
+            Err(why) => {
+                files.distrust(&file, why);
+                None
+            }
+        }
+    })
 }
 
 /// Any text as such a file: for fuzzing.

@@ -25,6 +25,7 @@ use mif_policy::Zone;
 
 use self::files::Files;
 use self::said::Said;
+use crate::announced::Announced;
 
 /// What an interface's network gave for names: a consistent set, from one agent.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -90,6 +91,15 @@ pub struct Trouble {
 #[must_use]
 pub fn of(index: u32, name: &str, has: &dyn Fn(IpAddr) -> bool, root: &Path) -> Network {
     Reading::at(&Link { index, name, has }, root, SystemTime::now()).network
+}
+
+/// What was heard on the network that an interface is on, if something was (`mif pvd discover`), and
+/// where that is written. Files are looked for below `root`, as in [`of`].
+#[must_use]
+pub fn announced(index: u32, name: &str, root: &Path) -> Option<(PathBuf, Announced)> {
+    let has = &|_| true;
+    let mut files = Files::new(root, SystemTime::now());
+    announced::heard(&mut files, &Link { index, name, has })
 }
 
 /// Reads any bytes as the file of each agent: for fuzzing. True where one of them names servers.
