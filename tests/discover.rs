@@ -12,7 +12,7 @@ use support::only_by_wan1;
 /// Runs `mif pvd discover` for the second provider's link, with the privilege.
 fn discover(lab: &Lab) -> Output {
     let mif = lab.mif_run().with_file_name("mif");
-    let words = ["pvd", "discover", "wan1", "--timeout", "1", "--json"];
+    let words = ["pvd", "discover", "wan1", "--timeout", "2", "--json"];
     lab.command(mif).args(words).root().run()
 }
 
@@ -128,7 +128,7 @@ fn what_does_not_come_from_a_router_of_the_link_does_not_count() {
         let out = discover(&lab);
         assert!(
             out.fails()
-                .contains("no router has answered on wan1 within 1 s"),
+                .contains("no router has answered on wan1 within 2 s"),
             "{out}"
         );
         assert!(out.stdout.contains(why), "{out}");

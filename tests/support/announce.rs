@@ -1,5 +1,7 @@
 //! Router advertisements as octets, and a router that sends them.
 
+#![allow(dead_code, reason = "each test program uses a part of it")]
+
 use std::fmt::Write;
 use std::net::Ipv6Addr;
 

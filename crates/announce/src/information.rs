@@ -102,35 +102,40 @@ impl Information {
             no_internet: written.no_internet,
         })
     }
+}
 
-    /// Whether the prefixes cover all those that the network advertises (RFC 8801 4.4).
-    ///
-    /// # Errors
-    /// One that they do not cover.
-    pub fn covers<'i>(&self, items: impl IntoIterator<Item = &'i Item>) -> Result<(), Unusable> {
-        for item in items {
-            let Item::Prefix { prefix, length, .. } = item else {
-                continue;
-            };
-            let covers = |&(wide, bits): &(Ipv6Addr, u8)| {
-                let differ = u128::from(wide) ^ u128::from(*prefix);
-                bits <= *length && differ.leading_zeros() >= bits.into()
-            };
-            if !self.prefixes.iter().any(covers) {
-                return Err(unusable(format!(
-                    "its prefixes do not cover {prefix}/{length}, which the router advertises"
-                )));
-            }
+/// Whether the prefixes cover all those that the network advertises (RFC 8801 4.4).
+///
+/// # Errors
+/// One that they do not cover.
+pub fn covers<'i>(
+    prefixes: &[(Ipv6Addr, u8)],
+    items: impl IntoIterator<Item = &'i Item>,
+) -> Result<(), Unusable> {
+    for item in items {
+        let Item::Prefix { prefix, length, .. } = item else {
+            continue;
+        };
+        let covers = |&(wide, bits): &(Ipv6Addr, u8)| {
+            let differ = u128::from(wide) ^ u128::from(*prefix);
+            bits <= *length && differ.leading_zeros() >= bits.into()
+        };
+        if !prefixes.iter().any(covers) {
+            return Err(unusable(format!(
+                "its prefixes do not cover {prefix}/{length}, which the router advertises"
+            )));
         }
-        Ok(())
     }
+    Ok(())
 }
 
 fn name(key: &str, text: &str) -> Result<Name, Unusable> {
     Name::new(text).ok_or_else(|| wrong(key, text, &"not a domain name"))
 }
 
-fn prefix(text: &str) -> Option<(Ipv6Addr, u8)> {
+/// `ADDRESS/LENGTH` of IPv6.
+#[must_use]
+pub fn prefix(text: &str) -> Option<(Ipv6Addr, u8)> {
     let (address, length) = text.split_once('/')?;
     let length = length.parse().ok().filter(|length| *length <= 128)?;
     Some((address.parse().ok()?, length))

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 use std::{env, fs};
 
-use mif_announce::{Advertisement, Information, Name, advertisement};
+use mif_announce::{Advertisement, Information, Name, advertisement, information};
 
 #[test]
 fn advertisements_are_understood() {
@@ -86,7 +86,7 @@ fn the_prefixes_of_an_advertisement_have_to_be_covered() {
         );
         let id = &found.explicit.as_ref().unwrap().id;
         let read = Information::read(text.as_bytes(), id, SystemTime::UNIX_EPOCH).unwrap();
-        read.covers(&found.items).map_err(|why| why.to_string())
+        information::covers(&read.prefixes, &found.items).map_err(|why| why.to_string())
     };
     for prefixes in [
         r#""2001:db8:cafe::/64", "2001:db8:f00d::/64""#,

@@ -136,7 +136,9 @@ pub(crate) enum Pvd {
     /// Asks the routers of the link, listens to their advertisements, and writes what they say into
     /// /run/mif/pvd/INTERFACE (/run/user/UID/mif/pvd/INTERFACE for a user), where programs under mif
     /// and the other commands find it: provisioning domains with their names, prefixes and DNS
-    /// servers. It needs `CAP_NET_RAW`. No address and no route is changed.
+    /// servers. Where a domain has additional information, that is fetched from
+    /// <https://ID/.well-known/pvd>, by this network alone. It needs `CAP_NET_RAW`. No address and no route
+    /// is changed.
     Discover(Discover),
     /// Follow their changes, one line each; what is there comes first.
     Watch {
@@ -151,7 +153,8 @@ pub(crate) struct Discover {
     /// The interface; without it, all that are up.
     #[arg(value_name = "INTERFACE")]
     pub(crate) interface: Option<String>,
-    /// How long to listen; routers that stay silent are asked again after 4 and 8 seconds.
+    /// How long to listen at most. It ends a second after the last answer; where nobody answers, it is
+    /// asked again after 4 and 8 seconds.
     #[arg(long, value_name = "SECONDS", default_value_t = 4)]
     pub(crate) timeout: u16,
     #[command(flatten)]

@@ -21,6 +21,8 @@ pub struct Announced {
     pub index: u32,
     /// [`attachment`] then: whether the interface has been on the same network since.
     pub attachment: u64,
+    /// What only `mif pvd discover` looks at, as keys and values of one line.
+    pub more: Vec<(String, String)>,
     /// In the order in which they were heard first.
     pub domains: Vec<Domain>,
 }
@@ -175,7 +177,7 @@ impl Announced {
             match key {
                 "INDEX" => self.index = value.parse().ok()?,
                 "ATTACHMENT" => self.attachment = value.parse().ok()?,
-                _ => {}
+                _ => self.more.push((key.to_owned(), value.to_owned())),
             }
             return Some(());
         };
@@ -224,6 +226,7 @@ impl fmt::Display for Announced {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "# Written by `mif pvd discover`.")?;
         writeln!(f, "INDEX={}\nATTACHMENT={}", self.index, self.attachment)?;
+        lines(f, &self.more)?;
         self.domains.iter().try_for_each(|domain| domain.fmt(f))
     }
 }
@@ -257,9 +260,13 @@ impl fmt::Display for Domain {
             }
             writeln!(f, "INFORMATION={line} {}", end(information))?;
         }
-        let mut more = self.more.iter();
-        more.try_for_each(|(key, value)| writeln!(f, "{key}={value}"))
+        lines(f, &self.more)
     }
+}
+
+fn lines(f: &mut fmt::Formatter<'_>, lines: &[(String, String)]) -> fmt::Result {
+    let mut lines = lines.iter();
+    lines.try_for_each(|(key, value)| writeln!(f, "{key}={value}"))
 }
 
 fn end<T>(timed: &Timed<T>) -> String {
@@ -276,6 +283,7 @@ mod tests {
 # Written by `mif pvd discover`.
 INDEX=3
 ATTACHMENT=2
+TRIED=5 6
 
 PVD=
 ROUTER=fe80::1 2 1000

@@ -83,7 +83,16 @@ pub(super) fn addresses(patient: &Patient<'_>, name: &str) -> Vec<IpAddr> {
     answer.map_or(Vec::new(), |answer| answer.addresses)
 }
 
-fn ask(patient: &Patient<'_>, servers: &[Server], ask: Ask, name: &str) -> Result<Answer, Failure> {
+/// Asks servers over this network for a name as it is.
+///
+/// # Errors
+/// Those of a look-up.
+pub(crate) fn ask(
+    patient: &Patient<'_>,
+    servers: &[Server],
+    ask: Ask,
+    name: &str,
+) -> Result<Answer, Failure> {
     let way = |ip: IpAddr| match patient.route(ip) {
         _ if patient.is_own(ip) => Way::Host,
         Some(route) => Way::Route(route),

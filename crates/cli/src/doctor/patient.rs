@@ -1,8 +1,10 @@
 //! One provisioning domain with what the checks ask about it.
 
 use std::fs;
-use std::net::{IpAddr, SocketAddr, UdpSocket};
+use std::io;
+use std::net::{IpAddr, SocketAddr, TcpStream, UdpSocket};
 use std::os::fd::AsFd;
+use std::time::Duration;
 
 use mif_host::inventory::{self, Address, Interface, Inventory, Query, Way};
 use mif_policy::{
@@ -11,6 +13,8 @@ use mif_policy::{
 };
 use mif_socket::{Fault, Kind};
 use rustix::io::Errno;
+use rustix::net::sockopt::{Timeout, set_socket_timeout};
+use rustix::net::{AddressFamily, SocketFlags, SocketType, socket_with};
 
 use crate::pvd::domain::Domain;
 
@@ -79,7 +83,7 @@ impl<'a> Patient<'a> {
         to: IpAddr,
         interface: Option<u32>,
         source: Option<IpAddr>,
-    ) -> std::io::Result<Option<Way>> {
+    ) -> io::Result<Option<Way>> {
         inventory::way(Query {
             destination: to,
             port: 53,
@@ -105,6 +109,24 @@ impl<'a> Patient<'a> {
         mif_socket::put(socket.as_fd(), kind, to, &route).map_err(|fault| match fault {
             Fault::Mark(errno) | Fault::Interface(errno) | Fault::Source(errno) => errno,
         })
+    }
+
+    /// A connection on this domain, on which each wait ends in time.
+    pub(crate) fn stream(&self, to: SocketAddr, patience: Duration) -> io::Result<TcpStream> {
+        let family = if to.is_ipv4() {
+            AddressFamily::INET
+        } else {
+            AddressFamily::INET6
+        };
+        let socket = socket_with(family, SocketType::STREAM, SocketFlags::CLOEXEC, None)?;
+        for wait in [Timeout::Send, Timeout::Recv] {
+            set_socket_timeout(&socket, wait, Some(patience))?;
+        }
+        if !self.is_own(to.ip()) {
+            self.put(&socket, Kind::Stream, to)?;
+        }
+        rustix::net::connect(&socket, &to)?;
+        Ok(TcpStream::from(socket))
     }
 
     /// Who is likely to be the router of this network, and whether that is a guess.

@@ -2,11 +2,8 @@
 //! its user first (captive portal, RFC 8952).
 
 use std::io::{self, Read, Write};
-use std::net::{IpAddr, SocketAddr, TcpStream};
-use std::os::fd::OwnedFd;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
-
-use rustix::net::{AddressFamily, SocketFlags, SocketType};
 
 use super::patient::{Patient, word};
 use super::{Examined, Finding, names};
@@ -69,28 +66,7 @@ fn judge(patient: &Patient<'_>, url: &str, head: &str, examined: &mut Examined<'
 
 /// The head of the answer.
 fn fetch(patient: &Patient<'_>, to: SocketAddr, request: &str) -> io::Result<String> {
-    let family = if to.is_ipv4() {
-        AddressFamily::INET
-    } else {
-        AddressFamily::INET6
-    };
-    let socket: OwnedFd =
-        rustix::net::socket_with(family, SocketType::STREAM, SocketFlags::CLOEXEC, None)?;
-    rustix::net::sockopt::set_socket_timeout(
-        &socket,
-        rustix::net::sockopt::Timeout::Send,
-        Some(PATIENCE),
-    )?;
-    rustix::net::sockopt::set_socket_timeout(
-        &socket,
-        rustix::net::sockopt::Timeout::Recv,
-        Some(PATIENCE),
-    )?;
-    if !patient.is_own(to.ip()) {
-        patient.put(&socket, mif_socket::Kind::Stream, to)?;
-    }
-    rustix::net::connect(&socket, &to)?;
-    let mut stream = TcpStream::from(socket);
+    let mut stream = patient.stream(to, PATIENCE)?;
     stream.write_all(request.as_bytes())?;
     let mut head = Vec::new();
     stream.take(4096).read_to_end(&mut head)?;

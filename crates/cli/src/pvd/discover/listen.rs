@@ -25,6 +25,8 @@ const SOLICITATION: [u8; 8] = [133, 0, 0, 0, 0, 0, 0, 0];
 /// `RTR_SOLICITATION_INTERVAL` and `MAX_RTR_SOLICITATIONS` (RFC 4861 10).
 const INTERVAL: Duration = Duration::from_secs(4);
 const SOLICITATIONS: u32 = 3;
+/// Routers answer within half a second (`MAX_RA_DELAY_TIME`), each for itself.
+const SILENCE: Duration = Duration::from_secs(1);
 /// The longest IPv6 packet without jumbograms.
 const LONGEST: usize = 65_535;
 /// More domains, or complaints, are not taken from one link.
@@ -34,11 +36,14 @@ const MOST: usize = 64;
 pub(super) struct Heard<'i> {
     pub(super) interface: &'i Interface,
     pub(super) domains: Vec<Domain>,
+    /// When a router was heard last.
+    last: Option<Instant>,
     /// What was not understood, or not believed.
     pub(super) faults: Vec<String>,
 }
 
-/// Asks the routers of all interfaces, and listens for as long as told.
+/// Asks the routers of all interfaces, and listens until they have been silent for a second, or for
+/// as long as told.
 ///
 /// # Errors
 /// Status 1 without `CAP_NET_RAW`, or where the kernel does not do what is needed.
@@ -54,28 +59,35 @@ pub(super) fn all<'i>(
         heard.push(Heard {
             interface,
             domains: Vec::new(),
+            last: None,
             faults: Vec::new(),
         });
     }
     let start = Instant::now();
-    for round in 0..SOLICITATIONS {
-        let end = patience.min(INTERVAL * (round + 1));
-        for (socket, heard) in sockets.iter().zip(&mut heard) {
-            heard.solicit(socket);
+    let mut solicited = 0;
+    loop {
+        let elapsed = start.elapsed();
+        if solicited < SOLICITATIONS && elapsed >= INTERVAL * solicited {
+            solicited += 1;
+            let all = sockets.iter().zip(&mut heard);
+            let silent = all.filter(|(_, heard)| heard.last.is_none());
+            silent.for_each(|(socket, heard)| heard.solicit(socket));
         }
-        while let Some(left) = end
-            .checked_sub(start.elapsed())
-            .filter(|left| !left.is_zero())
-        {
-            for n in ready(&sockets, left) {
-                heard[n].receive(&sockets[n]);
-            }
+        // All routers have spoken, as far as anybody can know, when the last one has been silent.
+        let last = heard.iter().map(|heard| heard.last).min().flatten();
+        let end = last.map_or(patience, |last| patience.min(last - start + SILENCE));
+        let next = if solicited < SOLICITATIONS {
+            end.min(INTERVAL * solicited)
+        } else {
+            end
+        };
+        if elapsed >= end {
+            return Ok(heard);
         }
-        if end == patience || heard.iter().all(|heard| !heard.domains.is_empty()) {
-            break;
+        for n in ready(&sockets, next.saturating_sub(elapsed)) {
+            heard[n].receive(&sockets[n]);
         }
     }
-    Ok(heard)
 }
 
 fn open(interface: &Interface) -> Result<OwnedFd, Errno> {
@@ -155,6 +167,7 @@ impl Heard<'_> {
         for fault in &said.left_out {
             self.fault(format!("{router}: left out: {fault}"));
         }
+        self.last = Some(Instant::now());
         if self.domains.len() < MOST {
             domain::merge(&mut self.domains, router, said);
         }

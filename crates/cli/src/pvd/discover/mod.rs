@@ -1,20 +1,25 @@
 //! `mif pvd discover`: hears what networks announce of themselves, and keeps it where libmif.so and
 //! `mif` read it (`mif_host::announced`).
 
+mod fetch;
+mod https;
 mod keep;
 mod listen;
+mod past;
 mod record;
 
 use std::fmt::Write;
-use std::path::Path;
 use std::time::Duration;
 
 use mif_host::announced::Announced;
+use mif_host::config::Environment;
 use mif_host::inventory::{self, Interface};
 use serde::Serialize;
 
+use self::fetch::Fetcher;
 use self::keep::Folder;
 use self::listen::Heard;
+use self::past::Limits;
 use super::announced::{View, now, views};
 use super::unknown;
 use crate::arguments::Discover;
@@ -58,9 +63,16 @@ pub(super) fn run(arguments: &Discover) -> Result<(), Failure> {
     let patience = Duration::from_secs(arguments.timeout.into());
     let heard = listen::all(&interfaces, patience)?;
     let is_silent = heard.iter().all(|heard| heard.domains.is_empty());
+    let domains = super::read(&Environment::from_process())?;
     let mut found = Vec::new();
     for heard in heard {
-        found.push(one(&folder, heard)?);
+        let fetcher = Fetcher {
+            inventory: &inventory,
+            interface: heard.interface,
+            domains: &domains,
+            limits: Limits::default(),
+        };
+        found.push(one(&folder, heard, fetcher)?);
     }
     if arguments.output.json {
         output::json(&found);
@@ -78,23 +90,35 @@ pub(super) fn run(arguments: &Discover) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Joins what was heard with what is known, and keeps it.
-fn one(folder: &Folder, heard: Heard<'_>) -> Result<Found, Failure> {
+/// Joins what was heard with what is known, fetches what is to be fetched, and keeps it all.
+fn one(folder: &Folder, mut heard: Heard<'_>, mut fetcher: Fetcher<'_>) -> Result<Found, Failure> {
     let interface = heard.interface;
     let (index, attachment) = (interface.index, keep::attachment(&interface.name));
     let known = folder.known(&interface.name);
     let known = known.filter(|known| known.place() == (index, attachment));
-    let mut announced = Announced {
+    let now = now();
+    let mut domains = record::join(&heard.domains, known.as_ref(), now);
+    fetcher.limits = Limits::of(known.as_ref());
+    for (domain, said) in domains.iter_mut().zip(&heard.domains) {
+        let mut all = known.iter().flat_map(|known| &known.domains);
+        let known = all.find(|known| record::is_same(known, domain));
+        if let Err(why) = fetcher.inform(domain, said, known, now) {
+            let id = domain.id.as_deref().unwrap_or_default();
+            heard
+                .faults
+                .push(format!("additional information of {id}: {why}"));
+        }
+    }
+    let announced = Announced {
         index,
         attachment,
-        domains: Vec::new(),
+        more: fetcher.limits.lines(),
+        domains,
     };
-    let now = now();
-    record::join(&mut announced, &heard.domains, known.as_ref(), now);
     let file = folder.write(&interface.name, &announced)?;
     Ok(Found {
         interface: interface.name.clone(),
-        file: show_path(&file),
+        file: file.display().to_string(),
         pvds: views(&announced),
         warnings: heard.faults,
     })
@@ -113,10 +137,6 @@ fn show(found: &Found) {
     for warning in &found.warnings {
         eprintln!("mif: warning: {}: {warning}", found.interface);
     }
-}
-
-fn show_path(path: &Path) -> String {
-    path.display().to_string()
 }
 
 fn failure(message: String) -> Failure {

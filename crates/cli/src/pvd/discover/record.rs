@@ -6,20 +6,16 @@ use mif_announce::{self as announce, EncryptedDns, Header, Item, Lifetime, Prefe
 use mif_host::announced::{Announced, Domain, Timed};
 use mif_policy::Prefix;
 
-/// Puts the domains that were heard into the file, and behind them those that were known before and
-/// hold still.
-pub(super) fn join(
-    announced: &mut Announced,
-    heard: &[announce::Domain],
-    known: Option<&Announced>,
-    now: u64,
-) {
-    announced.domains = heard.iter().map(|domain| domain_of(domain, now)).collect();
+/// The domains that were heard, in their order, and behind them those that were known before and hold
+/// still.
+pub(super) fn join(heard: &[announce::Domain], known: Option<&Announced>, now: u64) -> Vec<Domain> {
+    let mut domains: Vec<Domain> = heard.iter().map(|domain| domain_of(domain, now)).collect();
     for old in known.iter().flat_map(|known| &known.domains) {
-        if !announced.domains.iter().any(|new| is_same(new, old)) && holds(old, now) {
-            announced.domains.push(old.clone());
+        if !domains.iter().any(|new| is_same(new, old)) && holds(old, now) {
+            domains.push(old.clone());
         }
     }
+    domains
 }
 
 /// Whether two are one domain: by name, or by their routers.
