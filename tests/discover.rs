@@ -112,6 +112,17 @@ fn several_domains_of_one_link_are_told_apart() {
     let shown: Value =
         serde_json::from_str(show(&lab, &["pvd", "show", "wan1", "--json"]).ok()).unwrap();
     assert_eq!(shown["announced"][1]["id"], "corp.example");
+    let listed = show(&lab, &["pvd", "list"]);
+    let below = listed
+        .ok()
+        .lines()
+        .skip_while(|line| !line.starts_with("wan1 "));
+    assert!(
+        below
+            .take(2)
+            .any(|line| line.starts_with("  corp.example ")),
+        "{listed}"
+    );
     // Of two that lead to the internet the one with a name speaks for the interface.
     assert_eq!(shown["dns"]["servers"], json!(["2001:db8:22::53"]));
 }

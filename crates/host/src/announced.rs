@@ -130,19 +130,6 @@ impl Announced {
             .filter(has_servers)
             .max_by_key(rank)
     }
-
-    /// The explicit one of this identifier, if it has proved that it is.
-    #[must_use]
-    pub fn proved(&self, id: &str, now: u64) -> Option<&Domain> {
-        let is_it = |domain: &&Domain| {
-            let is_proved = domain
-                .information
-                .as_ref()
-                .is_some_and(|one| one.holds(now));
-            is_proved && domain.id.as_deref() == Some(id)
-        };
-        self.domains.iter().find(is_it)
-    }
 }
 
 impl FromStr for Announced {
@@ -352,14 +339,5 @@ SEQUENCE=7
             .replace("PVD=corp.example", "PVD=");
         let announced: Announced = text.parse().unwrap();
         assert_eq!(announced.main(0), announced.domains.first());
-    }
-
-    #[test]
-    fn only_a_domain_that_is_proved_can_be_named() {
-        let announced: Announced = TEXT.parse().unwrap();
-        assert!(announced.proved("corp.example", 1199).is_some());
-        assert_eq!(announced.proved("corp.example", 1200), None);
-        assert_eq!(announced.proved("other.example", 0), None);
-        assert_eq!(announced.proved("", 0), None);
     }
 }

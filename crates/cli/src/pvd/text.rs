@@ -56,8 +56,10 @@ fn row(domain: &Domain) -> [Vec<String>; 8] {
     fn each<T: Display>(list: &[T]) -> Vec<String> {
         list.iter().map(ToString::to_string).collect()
     }
+    let announced = domain.announced.iter().filter_map(|one| one.id.as_ref());
+    let announced = announced.map(|id| format!("  {id}"));
     [
-        vec![domain.name.clone()],
+        [domain.name.clone()].into_iter().chain(announced).collect(),
         vec![domain.defined_by.to_string()],
         vec![domain.interface.clone()],
         vec![state(domain)],
