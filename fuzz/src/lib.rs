@@ -4,9 +4,11 @@
 #![allow(clippy::missing_panics_doc)] // To panic is what they are for.
 
 use std::collections::HashSet;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
+use std::time::SystemTime;
 
+use mif_announce::{Information, Name, advertisement, domain};
 use mif_policy::{
     Dns, Flow, Gave, Host, Link, Policy, Protocol, PvdId, Server, Unusable, Verdict, parse,
 };
@@ -31,11 +33,13 @@ mod sockaddr;
 pub type Target = fn(&[u8]);
 
 /// All of them, by name.
-pub const TARGETS: [(&str, Target); 6] = [
+pub const TARGETS: [(&str, Target); 8] = [
     ("agent", agent),
     ("cmsg", cmsg),
     ("hosts", hosts),
+    ("json", json),
     ("policy", policy),
+    ("ra", ra),
     ("reply", reply),
     ("sockaddr", sockaddr),
 ];
@@ -49,6 +53,27 @@ pub fn reply(bytes: &[u8]) {
 /// resolvconf, dhclient's leases.
 pub fn agent(bytes: &[u8]) {
     let _ = mif_host::network::read_any_file(bytes);
+}
+
+/// What a router sends: what is left out lies in the message, and all that is understood joins one
+/// domain.
+pub fn ra(bytes: &[u8]) {
+    let Ok(said) = advertisement::parse(bytes) else {
+        return;
+    };
+    assert!(said.left_out.iter().all(|fault| fault.at <= bytes.len()));
+    let mut domains = Vec::new();
+    domain::merge(&mut domains, Ipv6Addr::LOCALHOST, said);
+    assert_eq!(domains.len(), 1);
+}
+
+/// What a server sends as the additional information of a provisioning domain.
+pub fn json(bytes: &[u8]) {
+    let id = Name::new("cafe.example.com").expect("a name");
+    if let Ok(information) = Information::read(bytes, &id, SystemTime::UNIX_EPOCH) {
+        assert_eq!(information.identifier, id);
+        assert!(information.expires > SystemTime::UNIX_EPOCH);
+    }
 }
 
 /// A C socket address.
