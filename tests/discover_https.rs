@@ -39,7 +39,7 @@ import os, socket, ssl, sys, time
 os.chdir(sys.argv[1])
 context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
 context.load_cert_chain('pvd.pem', 'pvd.key')
-listener = socket.create_server(('::', 443), family=socket.AF_INET6)
+listener = socket.create_server(('::', 443), family=socket.AF_INET6, dualstack_ipv6=True)
 print('serving', flush=True)
 while True:
     client, peer = listener.accept()
