@@ -44,43 +44,103 @@ pub(crate) fn install(dir: &Path) {
     place(&server, &dir.join("libexec/lab-server"));
 }
 
-/// Compiles `tests/probes/NAME.c`, unless that has been done for this very text, and puts it into
-/// the lab's folder.
-pub(crate) fn probe(dir: &Path, name: &str) -> PathBuf {
+/// How a probe is compiled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Build {
+    /// C, for this host's libc.
+    Dynamic,
+    /// C, with libc in it.
+    Static,
+    /// C, for musl's libc.
+    Musl,
+    /// C, with musl's libc in it.
+    MuslStatic,
+    /// Go, without any libc.
+    Go,
+    /// Go, which may use libc.
+    GoWithC,
+}
+
+impl Build {
+    fn suffix(self) -> &'static str {
+        match self {
+            Self::Dynamic => "",
+            Self::Static => "-static",
+            Self::Musl => "-musl",
+            Self::MuslStatic => "-musl-static",
+            Self::Go => "-go",
+            Self::GoWithC => "-go-c",
+        }
+    }
+
+    fn is_go(self) -> bool {
+        matches!(self, Self::Go | Self::GoWithC)
+    }
+
+    fn compiler(self, cache: &Path) -> process::Command {
+        let is_musl = matches!(self, Self::Musl | Self::MuslStatic);
+        let mut compiler = process::Command::new(match self {
+            Self::Go | Self::GoWithC => "go",
+            _ if is_musl => "musl-gcc",
+            _ => "gcc",
+        });
+        if self.is_go() {
+            let with_c = if self == Self::GoWithC { "1" } else { "0" };
+            compiler.args(["build", "-o"]);
+            compiler
+                .env("CGO_ENABLED", with_c)
+                .env("GO111MODULE", "off");
+            compiler.env("GOCACHE", cache.join("go"));
+            return compiler;
+        }
+        compiler.args([
+            "-O1",
+            "-g",
+            "-std=gnu11",
+            "-Wall",
+            "-Wextra",
+            "-Werror",
+            "-pthread",
+        ]);
+        if matches!(self, Self::Static | Self::MuslStatic) {
+            compiler.arg("-static");
+        }
+        compiler.args(["-D_GNU_SOURCE", "-o"]);
+        compiler
+    }
+}
+
+/// Compiles `tests/probes/NAME.c` or `NAME.go`, unless that has been done for this very text, and
+/// puts it into the lab's folder.
+pub(crate) fn probe(dir: &Path, name: &str, build: Build) -> PathBuf {
     let sources = PathBuf::from(HERE).join("../probes");
-    let source = sources.join(format!("{name}.c"));
+    let source = sources
+        .join(name)
+        .with_extension(if build.is_go() { "go" } else { "c" });
     let cache = profile_dir().join("lab-probes");
     fs::create_dir_all(&cache).expect("the target folder is writable");
-    let built = cache.join(format!("{name}-{:016x}", hash(&sources, &source)));
-    if !built.exists() {
+    let name = format!("{name}{}", build.suffix());
+    let cached = cache.join(format!("{name}-{:016x}", hash(&sources, &source)));
+    if !cached.exists() {
         // Other tests may do the same at this moment: each compiles its own, the last one stays.
         let id = format!("{}-{:?}", process::id(), thread::current().id());
         let fresh = cache.join(format!("{name}-{id}"));
-        let out = process::Command::new("gcc")
-            .args([
-                "-O1",
-                "-g",
-                "-std=gnu11",
-                "-Wall",
-                "-Wextra",
-                "-Werror",
-                "-pthread",
-            ])
-            .args(["-D_GNU_SOURCE", "-o"])
+        let mut compiler = build.compiler(&cache);
+        let out = compiler
             .args([&fresh, &source])
             .output()
-            .unwrap_or_else(|error| panic!("gcc cannot be run: {error}"));
+            .unwrap_or_else(|error| panic!("{compiler:?} cannot be run: {error}"));
         let said = String::from_utf8_lossy(&out.stderr);
         assert!(
             out.status.success(),
             "{} does not compile:\n{said}",
             source.display()
         );
-        fs::rename(&fresh, &built).expect("the target folder is writable");
+        fs::rename(&fresh, &cached).expect("the target folder is writable");
     }
     let probe = dir.join("bin").join(name);
     if !probe.exists() {
-        place(&built, &probe);
+        place(&cached, &probe);
     }
     probe
 }

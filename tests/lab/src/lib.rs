@@ -39,6 +39,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+pub use artifacts::Build;
 pub use command::{Command, Output};
 pub use observe::Arrival;
 pub use running::Running;
@@ -164,7 +165,12 @@ impl Lab {
 
     /// Compiles `tests/probes/NAME.c` (once for all tests) and returns the program.
     pub fn probe(&self, name: &str) -> PathBuf {
-        artifacts::probe(&self.dir, name)
+        self.probe_as(name, Build::Dynamic)
+    }
+
+    /// The same for `tests/probes/NAME.c` or `NAME.go`, compiled so.
+    pub fn probe_as(&self, name: &str, build: Build) -> PathBuf {
+        artifacts::probe(&self.dir, name, build)
     }
 
     /// A program to run in the lab: unprivileged on `host` and without mif, until told otherwise.
