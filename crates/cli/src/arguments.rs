@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 
 /// Shows the networks of this host, and checks and explains which of them each program uses.
 ///
@@ -93,6 +93,24 @@ pub(crate) enum Command {
         #[command(flatten)]
         unit: Unit,
     },
+    /// Run a program under its policy that no preload reaches: one that is static, of Go, of another
+    /// C library, or makes its own system calls.
+    ///
+    /// The kernel asks this process about the program's connect, bind, listen and send calls, and
+    /// about those of all that it starts (seccomp user notification). No privilege is needed. Programs
+    /// that are setuid, or have capabilities, run without them. `mif-run` does this by itself where it
+    /// is needed.
+    ///
+    /// Exit status: the program's own; 78 faulty or missing policy; 126 it cannot be executed or
+    /// supervised; 127 no such program.
+    Supervise {
+        /// What `LD_PRELOAD` is for the program.
+        #[arg(long, hide = true)]
+        preload: Option<OsString>,
+        /// The program and its arguments.
+        #[arg(last = true, required = true, value_name = "PROGRAM")]
+        command: Vec<OsString>,
+    },
     /// What mif-run asks before it starts a program.
     #[command(hide = true)]
     Preflight {
@@ -102,6 +120,9 @@ pub(crate) enum Command {
         /// The library that is to get into the program.
         #[arg(long)]
         library: PathBuf,
+        /// How the program is to be reached.
+        #[arg(long, value_enum, default_value_t = Reach::Auto)]
+        reach: Reach,
         /// The program and its arguments.
         #[arg(last = true)]
         command: Vec<OsString>,
@@ -113,6 +134,17 @@ pub(crate) enum Command {
         #[arg(value_name = "FOLDER")]
         folder: PathBuf,
     },
+}
+
+/// How a policy gets at a program's calls.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Reach {
+    /// By libmif.so in the program.
+    Preload,
+    /// By `mif supervise` above it.
+    Supervise,
+    /// By libmif.so where it gets into the program, else by `mif supervise`.
+    Auto,
 }
 
 /// `mif pvd`.

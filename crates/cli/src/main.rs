@@ -1,8 +1,8 @@
 //! `mif`: shows the host's networks, checks policies, and explains what they do, before a program
 //! runs and without one.
 //!
-//! It decides with the same crates as libmif.so. No network is changed here and no program
-//! started. `mif-run` asks it (`preflight`) and starts the program itself.
+//! It decides with the same crates as libmif.so. No network is changed here. `mif-run` asks it
+//! (`preflight`) and starts the program itself, or has it started and watched (`supervise`).
 #![forbid(unsafe_code)]
 
 mod arguments;
@@ -19,6 +19,7 @@ mod preflight;
 mod program;
 mod pvd;
 mod shebang;
+mod supervise;
 mod unit;
 mod words;
 
@@ -38,11 +39,11 @@ struct Failure {
 fn main() -> ExitCode {
     let Arguments { command } = Arguments::parse();
     let name = match command {
-        Command::Preflight { .. } => "mif-run",
+        Command::Preflight { .. } | Command::Supervise { .. } => "mif-run",
         _ => "mif",
     };
     match run(&command) {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(status) => status,
         // The message has been printed in another form.
         Err(Failure { status, message }) if message.is_empty() => ExitCode::from(status),
         Err(Failure { status, message }) => {
@@ -52,8 +53,11 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(command: &Command) -> Result<(), Failure> {
+fn run(command: &Command) -> Result<ExitCode, Failure> {
     match command {
+        Command::Supervise { preload, command } => {
+            return supervise::run(preload.as_deref(), command);
+        }
         Command::Check { files, output } => check::run(files, *output),
         Command::Explain(arguments) => explain::run(arguments),
         Command::Pvd(command) => pvd::run(command),
@@ -64,13 +68,16 @@ fn run(command: &Command) -> Result<(), Failure> {
         Command::Preflight {
             check: true,
             library,
+            reach,
             command,
-        } => preflight::check(library, command),
+        } => preflight::check(library, *reach, command),
         Command::Preflight {
-            check: false,
             library,
+            reach,
             command,
-        } => preflight::run(library, command),
+            ..
+        } => preflight::run(library, *reach, command),
         Command::Pages { folder } => pages::run(folder),
-    }
+    }?;
+    Ok(ExitCode::SUCCESS)
 }

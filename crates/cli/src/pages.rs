@@ -85,6 +85,14 @@ fn mif_run() -> clap::Command {
             ),
             file.value_hint(ValueHint::FilePath),
             valued('a', "app", "NAME", "Use the policy apps/NAME.toml"),
+            option(
+                "reach",
+                "Reach PROGRAM by libmif.so in it (preload), by a process above it that also reaches \
+                 static and Go programs (supervise), or by the first that can (auto)",
+            )
+            .value_name("HOW")
+            .value_parser(["preload", "supervise", "auto"])
+            .default_value("auto"),
             switch(
                 "verbose",
                 "Print one line for each decision on standard error",
@@ -127,7 +135,10 @@ servers. When the network is not there, the program gets ENETUNREACH and nothing
 
 Without -i, -s, -d, -p and -a the policy is the inherited one (MIF_POLICY, MIF_APP, MIF_INTERFACE, \
 MIF_SOURCE, MIF_DNS), else apps/PROGRAM.toml or apps/default.toml, first in $XDG_CONFIG_HOME/mif \
-(~/.config/mif), then in /etc/mif.";
+(~/.config/mif), then in /etc/mif.
+
+A program that no preload reaches (static, of Go, of another C library) is supervised: see `mif supervise \
+--help`. It and all that it starts obey the same policy, but for rules by name.";
 
 const AFTER: &str = "\
 Exit status: the program's own; 2 bad usage; 78 faulty or missing policy; 126 the program cannot be \

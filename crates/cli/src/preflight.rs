@@ -1,9 +1,10 @@
 //! `mif preflight`: what `mif-run` asks before it starts a program, so that a user learns of a
 //! fault before the application runs.
 //!
-//! In this order: the policy, the library, the program. On success it prints the absolute path of
-//! the policy's file and a newline, or nothing where the policy has no file, and `mif-run` exports
-//! that; what is merely odd goes to standard error as warnings.
+//! In this order: the policy, the library, the program. On success it prints two lines: `preload` or
+//! `supervise`, which is how `mif-run` then starts the program, and the absolute path of the policy's
+//! file, which it exports; the second is empty where the policy has no file. What is merely odd goes
+//! to standard error as warnings.
 
 use std::ffi::OsString;
 use std::fs::{self, File};
@@ -12,10 +13,11 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use mif_policy::Policy;
+use mif_program::barrier::Barrier;
 use mif_program::{Elf, Target, Window};
 use rustix::fs::StatVfsMountFlags;
 
-use crate::arguments::Output;
+use crate::arguments::{Output, Reach};
 use crate::{Failure, check, output, policy, program};
 
 /// What the library opens for DNS servers that want TLS.
@@ -26,11 +28,17 @@ const COMPANION: &str = "libmif_tls.so";
 /// # Errors
 /// Status 78 for the policy, 127 and 126 as a shell gives them, 126 also for a program or a
 /// library that cannot do.
-pub(crate) fn run(library: &Path, command: &[OsString]) -> Result<(), Failure> {
-    let (file, _) = examine(library, command)?;
-    if let Some(file) = file.map(|file| absolute(&file)).transpose()? {
-        output::bytes(&[file.as_os_str().as_bytes(), b"\n"].concat());
-    }
+pub(crate) fn run(library: &Path, reach: Reach, command: &[OsString]) -> Result<(), Failure> {
+    let found = examine(library, reach, command)?;
+    let file = found.file.map(|file| absolute(&file)).transpose()?;
+    let reach = if found.barrier.is_some() || reach == Reach::Supervise {
+        "supervise"
+    } else {
+        "preload"
+    };
+    let file = file.unwrap_or_default();
+    let lines = [reach.as_bytes(), b"\n", file.as_os_str().as_bytes(), b"\n"];
+    output::bytes(&lines.concat());
     Ok(())
 }
 
@@ -39,24 +47,36 @@ pub(crate) fn run(library: &Path, command: &[OsString]) -> Result<(), Failure> {
 ///
 /// # Errors
 /// As [`run`].
-pub(crate) fn check(library: &Path, command: &[OsString]) -> Result<(), Failure> {
+pub(crate) fn check(library: &Path, reach: Reach, command: &[OsString]) -> Result<(), Failure> {
     if command.is_empty() {
         return check::run(&[], Output { json: false });
     }
-    let (file, program) = examine(library, command)?;
-    check::ok(&check::name(file.as_deref()));
-    check::ok(&program.path.display().to_string());
+    let found = examine(library, reach, command)?;
+    check::ok(&check::name(found.file.as_deref()));
+    check::ok(&found.program.display().to_string());
     Ok(())
 }
 
-/// The policy's file, if it has one, and the program.
-fn examine(
-    library: &Path,
-    command: &[OsString],
-) -> Result<(Option<PathBuf>, program::Program), Failure> {
+/// What is needed to start a program.
+struct Found {
+    /// The policy's file, if it has one.
+    file: Option<PathBuf>,
+    program: PathBuf,
+    /// What keeps the library out of the program, and not the supervisor.
+    barrier: Option<Barrier>,
+}
+
+fn examine(library: &Path, reach: Reach, command: &[OsString]) -> Result<Found, Failure> {
     let (policy, file) = policy::load(policy::program_of(command))?;
     let target = libraries(library, &policy)?;
-    let program = program::find(command, target, policy.children).map_err(|trouble| Failure {
+    let found = match program::find(command, target, policy.children) {
+        Ok(program) => Ok((program, None)),
+        Err(trouble) if reach != Reach::Preload => trouble
+            .supervisable()
+            .map(|(program, barrier)| (program, Some(barrier))),
+        Err(trouble) => Err(trouble),
+    };
+    let (program, barrier) = found.map_err(|trouble| Failure {
         status: trouble.status(),
         message: trouble.to_string(),
     })?;
@@ -64,7 +84,11 @@ fn examine(
     for warning in policy::missing(&policy).into_iter().chain(nameless) {
         output::complain("mif-run: warning", warning);
     }
-    Ok((file, program))
+    Ok(Found {
+        file,
+        program: program.path,
+        barrier,
+    })
 }
 
 /// What the library is built for, once all that the policy needs of mif can be loaded.

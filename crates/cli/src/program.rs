@@ -245,6 +245,21 @@ impl fmt::Display for Program {
 }
 
 impl Trouble {
+    /// The program, and what keeps the library out of it, where a supervisor gets at it.
+    ///
+    /// # Errors
+    /// The trouble itself, where none does.
+    pub(crate) fn supervisable(self) -> Result<(Program, Barrier), Self> {
+        match self {
+            Self::Unreachable {
+                path,
+                interpreter,
+                barrier,
+            } if barrier.lets_supervise() => Ok((Program { path, interpreter }, *barrier)),
+            other => Err(other),
+        }
+    }
+
     /// The exit status that goes with it.
     pub(crate) fn status(&self) -> u8 {
         match self {

@@ -165,6 +165,16 @@ impl fmt::Display for Unreachable<'_> {
 }
 
 impl Barrier {
+    /// Whether a supervisor gets at what the preload does not. It takes the privileges of setuid
+    /// programs away, and others start what is meant somewhere else.
+    #[must_use]
+    pub fn lets_supervise(&self) -> bool {
+        matches!(
+            self,
+            Self::Static | Self::Go | Self::Loader(_) | Self::ClearedEnvironment
+        )
+    }
+
     /// What to do instead, as sentences.
     #[must_use]
     pub fn remedy(&self) -> &'static str {

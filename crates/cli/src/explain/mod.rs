@@ -20,7 +20,8 @@ use mif_policy::{
 
 use crate::arguments::Explain;
 use crate::destination::Destination;
-use crate::{Failure, output, policy, preflight, program, words};
+use crate::program::{self, Trouble};
+use crate::{Failure, output, policy, preflight, words};
 
 use self::told::{Dns, NextHop, Outcome, Report, Skipped, Told};
 
@@ -55,6 +56,7 @@ pub(crate) fn run(arguments: &Explain) -> Result<(), Failure> {
         path: None,
         interpreter: None,
         unreachable: None,
+        supervised: None,
         policy: file.map(|file| file.display().to_string()),
         flows: Vec::new(),
     };
@@ -83,13 +85,20 @@ fn find_program(
     let library = arguments.library.clone();
     let library = library.unwrap_or_else(|| "/proc/self/exe".into());
     let target = preflight::target(&library)?;
-    match program::find(std::slice::from_ref(&arguments.program), target, children) {
-        Ok(found) => {
-            report.path = Some(found.path.display().to_string());
-            report.interpreter = found.interpreter.map(|file| file.display().to_string());
+    let found = program::find(std::slice::from_ref(&arguments.program), target, children);
+    let found = match found.map_err(Trouble::supervisable) {
+        Ok(program) => program,
+        Err(Ok((program, barrier))) => {
+            report.supervised = Some(barrier.to_string());
+            program
         }
-        Err(trouble) => report.unreachable = Some(trouble.to_string()),
-    }
+        Err(Err(trouble)) => {
+            report.unreachable = Some(trouble.to_string());
+            return Ok(());
+        }
+    };
+    report.path = Some(found.path.display().to_string());
+    report.interpreter = found.interpreter.map(|file| file.display().to_string());
     Ok(())
 }
 

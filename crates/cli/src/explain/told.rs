@@ -19,8 +19,10 @@ pub(super) struct Report {
     pub(super) path: Option<String>,
     /// What runs the file, if it is a script.
     pub(super) interpreter: Option<String>,
-    /// Why libmif.so does not get into it.
+    /// Why neither libmif.so nor a supervisor gets at it.
     pub(super) unreachable: Option<String>,
+    /// Why it is supervised, and not preloaded.
+    pub(super) supervised: Option<String>,
     /// The file of the policy; without one the options are the policy.
     pub(super) policy: Option<String>,
     pub(super) flows: Vec<Told>,
@@ -150,6 +152,9 @@ impl fmt::Display for Report {
             match &self.interpreter {
                 Some(interpreter) => writeln!(f, ", run by {interpreter}")?,
                 None => writeln!(f)?,
+            }
+            if let Some(why) = &self.supervised {
+                writeln!(f, "supervised: {why}")?;
             }
         }
         self.flows.iter().try_for_each(|flow| write!(f, "\n{flow}"))

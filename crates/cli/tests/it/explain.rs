@@ -281,10 +281,19 @@ fn what_is_no_destination_is_bad_usage() {
 }
 
 #[test]
-fn a_program_out_of_reach_is_warned_of() {
+fn how_a_program_is_reached_is_told() {
     let prefix = Prefix::new("explain-reach");
-    let ran = prefix.mif_run(&["-i", "lo", "--explain", "127.0.0.1", "busybox"]);
-    assert_eq!((ran.status, ran.stderr.as_str()), (Some(0), ""));
-    let warning = ran.stdout.lines().nth(1).unwrap();
-    assert!(warning.starts_with("warning: cannot reach /"), "{warning}");
+    let explain = |program| {
+        let ran = prefix.mif_run(&["-i", "lo", "--explain", "127.0.0.1", program]);
+        assert_eq!((ran.status, ran.stderr.as_str()), (Some(0), ""));
+        ran.stdout
+    };
+    let supervised = "\nsupervised: statically linked, so no preload is loaded\n";
+    assert!(explain("busybox").contains(supervised));
+    let warning = explain("no-such-program");
+    let warning = warning.lines().nth(1).unwrap();
+    assert!(
+        warning.starts_with("warning: no-such-program: command not found"),
+        "{warning}"
+    );
 }

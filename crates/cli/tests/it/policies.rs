@@ -140,7 +140,9 @@ fn check_says_ok_or_all_faults_of_all_files() {
         ran.stdout.starts_with("good.toml: ok\n/") && ran.stdout.ends_with("/sh: ok\n"),
         "{ran:?}"
     );
-    let ran = prefix.mif_run(&["-ilo", "--check", "busybox", "true"]);
+    let busybox = ["-ilo", "--check", "busybox", "true"];
+    assert_eq!(prefix.mif_run(&busybox).status, Some(0));
+    let ran = prefix.mif_run(&[&["--reach=preload"], &busybox[..]].concat());
     assert_eq!(ran.status, Some(126));
 }
 

@@ -28,7 +28,7 @@ impl Prefix {
     }
 
     fn are_refused(&self, command: &[&str], why: &str) {
-        let ran = self.mif_run(&[&["-i", "lo"], command].concat());
+        let ran = self.mif_run(&[&["--reach=preload", "-i", "lo"], command].concat());
         assert_eq!(
             ran,
             Ran::new(126, "", &format!("mif-run: cannot reach {why}"))
@@ -48,6 +48,47 @@ fn dynamic_programs_start_and_static_ones_are_refused() {
     }
     let busybox = which("busybox");
     prefix.are_refused(&["busybox", "true"], &format!("{busybox}: {STATIC}"));
+}
+
+/// The default: what the preload does not get into is supervised, and what neither gets at refused.
+#[test]
+fn programs_out_of_the_preloads_reach_are_supervised() {
+    let prefix = Prefix::new("supervised");
+    prefix.starts(&prefix.compile("work/static", MAIN, &["-static"]));
+    let script = prefix.script("work/script", "#!/usr/bin/env -S busybox sh\nexit 5\n");
+    let status = |command: &[&str]| prefix.mif_run(&[&["-i", "lo"], command].concat()).status;
+    assert_eq!(status(&[script.to_str().unwrap()]), Some(5));
+    assert_eq!(status(&["env", "-i", "/bin/sh", "-c", "exit 6"]), Some(6));
+    // The library of a supervised program is libc alone.
+    let maps = ["--reach=supervise", "-i", "lo", "cat", "/proc/self/maps"];
+    let ran = prefix.mif_run(&maps);
+    assert!(
+        ran.stdout.contains("libc.so") && !ran.stdout.contains("libmif"),
+        "{ran:?}"
+    );
+    // One supervisor for each process.
+    let front = prefix.at("bin/mif-run");
+    let nested = [
+        "--reach=supervise",
+        "-i",
+        "lo",
+        front.to_str().unwrap(),
+        "-i",
+        "lo",
+        "busybox",
+        "true",
+    ];
+    let ran = prefix.mif_run(&nested);
+    let why =
+        "mif-run: busybox: this process is under a supervisor already, and there can be one only\n";
+    assert_eq!(ran, Ran::new(126, "", why));
+
+    prefix.compile("work/snap", MAIN, &[]);
+    std::os::unix::fs::symlink("snap", prefix.at("work/browser")).unwrap();
+    assert_eq!(status(&["./browser"]), Some(126));
+    let ran = prefix.mif_run(&["--reach=both", "-i", "lo", "true"]);
+    let why = "mif-run: --reach is preload, supervise or auto, not both (see mif-run --help)\n";
+    assert_eq!(ran, Ran::new(2, "", why));
 }
 
 #[test]
@@ -206,7 +247,13 @@ fn an_emptied_environment_is_refused_where_children_do_not_keep_the_policy() {
     ] {
         let ran = prefix.mif_run(&[&["-i", "lo"], command].concat());
         assert_eq!(ran, Ran::new(0, "", ""), "{program}");
-        let options = ["-p", policy.to_str().unwrap(), "-d", "192.0.2.53"];
+        let options = [
+            "--reach=preload",
+            "-p",
+            policy.to_str().unwrap(),
+            "-d",
+            "192.0.2.53",
+        ];
         let ran = prefix.mif_run(&[&options, command].concat());
         let why = format!(
             "mif-run: cannot reach {program}: env -i empties the environment, LD_PRELOAD included; \

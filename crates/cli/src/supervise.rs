@@ -1,0 +1,101 @@
+//! `mif supervise`: runs a program that no preload reaches under its policy.
+
+use std::ffi::{CString, OsStr, OsString};
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::os::unix::process::CommandExt;
+use std::process::{Command, ExitCode};
+
+use mif_supervise::{Level, Program, Saying, Trouble};
+
+use crate::{Failure, policy};
+
+/// The name of the library, by which its own entry of `LD_PRELOAD` is known.
+const LIBRARY: &[u8] = b"libmif.so";
+const PRELOAD: &str = "LD_PRELOAD";
+/// Keeps the libmif.so of an outer mif-run from putting itself back.
+const CHILDREN: &str = "MIF_CHILDREN";
+
+/// Runs `command`; its exit status. `preload` is what `LD_PRELOAD` was for it, where this is not to
+/// be taken from the environment.
+///
+/// # Errors
+/// Status 78 for the policy, 126 where it cannot be supervised, 2 for what was typed.
+pub(crate) fn run(preload: Option<&OsStr>, command: &[OsString]) -> Result<ExitCode, Failure> {
+    let Some(name) = command.first() else {
+        return Err(fails(2, "no program to run"));
+    };
+    if std::env::var_os(PRELOAD).is_some() {
+        return Err(match preload {
+            None => begin_anew(command),
+            Some(_) => fails(126, "LD_PRELOAD does not go away; nothing was started"),
+        });
+    }
+    let (policy, _) = policy::load(name)?;
+    let program = Program {
+        command: command.iter().map(text).collect::<Result<_, _>>()?,
+        environment: environment(preload)?,
+    };
+    let file = std::env::var_os("MIF_LOG_FILE").filter(|file| !file.is_empty());
+    let saying = Saying {
+        level: level(std::env::var_os("MIF_LOG").as_deref()),
+        file: file.map(|file| std::path::absolute(&file).map_or(file, Into::into)),
+    };
+    match mif_supervise::run(policy, &program, saying) {
+        Ok(status) => Ok(ExitCode::from(status)),
+        Err(why @ Trouble::Nested) => Err(fails(126, &format!("{}: {why}", name.display()))),
+        Err(why) => Err(fails(
+            126,
+            &format!("{}: {why}; nothing was started", name.display()),
+        )),
+    }
+}
+
+/// Begins anew without any preload: libmif.so would steer what this process does for others.
+fn begin_anew(command: &[OsString]) -> Failure {
+    let mut again = Command::new("/proc/self/exe");
+    again.arg0("mif").args(["supervise", "--preload"]);
+    again.arg(std::env::var_os(PRELOAD).unwrap_or_default());
+    again.arg("--").args(command);
+    again.env_remove(PRELOAD).env(CHILDREN, "inherit");
+    fails(126, &format!("mif: {}", again.exec()))
+}
+
+/// The environment of the program: it is not steered twice, so the preload is without libmif.so.
+fn environment(preload: Option<&OsStr>) -> Result<Vec<CString>, Failure> {
+    let entries = preload.map(OsStr::as_bytes).unwrap_or_default();
+    let entries = entries.split(|byte| matches!(byte, b':' | b' '));
+    let others = entries.filter(|entry| !entry.is_empty() && !entry.ends_with(LIBRARY));
+    let others = others.collect::<Vec<_>>().join(&b':');
+    let ours = |name: &OsString| preload.is_some() && name == CHILDREN;
+    let variables = std::env::vars_os().filter(|(name, _)| !ours(name));
+    let mut variables: Vec<(OsString, OsString)> = variables.collect();
+    if !others.is_empty() {
+        variables.push((PRELOAD.into(), OsString::from_vec(others)));
+    }
+    let joined = variables.into_iter().map(|(mut name, value)| {
+        name.push("=");
+        name.push(value);
+        text(&name)
+    });
+    joined.collect()
+}
+
+fn level(choice: Option<&OsStr>) -> Level {
+    match choice.map(OsStr::as_bytes) {
+        Some(b"refused") => Level::Refused,
+        Some(b"decisions") => Level::Decisions,
+        Some(b"debug") => Level::Debug,
+        _ => Level::Off,
+    }
+}
+
+fn text(word: &OsString) -> Result<CString, Failure> {
+    CString::new(word.as_bytes()).map_err(|_| fails(2, "an argument has a NUL byte"))
+}
+
+fn fails(status: u8, message: &str) -> Failure {
+    Failure {
+        status,
+        message: message.to_owned(),
+    }
+}

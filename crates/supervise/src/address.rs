@@ -1,0 +1,103 @@
+//! Socket addresses, from the bytes that a program passes.
+
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6};
+
+use rustix::io::{Errno, Result};
+
+use crate::caller::Call;
+
+/// `sizeof(struct sockaddr_storage)`: the kernel takes no longer address.
+const LONGEST: usize = 128;
+
+/// An address of the caller's, as bytes of ours.
+#[derive(Clone, Debug)]
+pub(crate) struct Address(Vec<u8>);
+
+/// An IP address in the form the program gave it, and in the form rules are written in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Given {
+    /// As given: a v4-mapped IPv6 address says that the socket is an `AF_INET6` one.
+    pub(crate) address: SocketAddr,
+    /// The IPv4 address where `address` is a v4-mapped one, else the same.
+    pub(crate) meant: SocketAddr,
+}
+
+impl Address {
+    /// # Errors
+    /// Those that the kernel answers to such an address: `EINVAL`, `EFAULT`.
+    pub(crate) fn read(call: &Call, from: u64, length: i32) -> Result<Self> {
+        match usize::try_from(length) {
+            Ok(length @ ..=LONGEST) => call.memory(from, length).map(Self),
+            _ => Err(Errno::INVAL),
+        }
+    }
+
+    pub(crate) fn bytes(&self) -> &[u8] {
+        &self.0
+    }
+
+    pub(crate) fn family(&self) -> Option<i32> {
+        self.0
+            .first_chunk()
+            .map(|&family| u16::from_ne_bytes(family).into())
+    }
+
+    /// The IP address; `None` of what the kernel takes for none either.
+    pub(crate) fn ip(&self) -> Option<Given> {
+        let port = || Some(u16::from_be_bytes(*self.0.get(2..)?.first_chunk()?));
+        let address = match self.family()? {
+            libc::AF_INET if self.0.len() >= size_of::<libc::sockaddr_in>() => {
+                let ip = Ipv4Addr::from(*self.0.get(4..)?.first_chunk::<4>()?);
+                SocketAddr::V4(SocketAddrV4::new(ip, port()?))
+            }
+            libc::AF_INET6 => {
+                // The kernel takes an address without the scope id too (SIN6_LEN_RFC2133).
+                let ip = Ipv6Addr::from(*self.0.get(8..)?.first_chunk::<16>()?);
+                let scope = self.0.get(24..)?.first_chunk();
+                let scope = scope.map_or(0, |&scope| u32::from_ne_bytes(scope));
+                SocketAddr::V6(SocketAddrV6::new(ip, port()?, 0, scope))
+            }
+            _ => return None,
+        };
+        let meant = SocketAddr::new(mif_socket::canonical(address.ip()), address.port());
+        let is_mapped = meant.ip() != address.ip();
+        Some(Given {
+            address,
+            meant: if is_mapped { meant } else { address },
+        })
+    }
+}
+
+impl Given {
+    pub(crate) fn is_v4(&self) -> bool {
+        self.meant.is_ipv4()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn v6(ip: &str, scope: u32) -> Vec<u8> {
+        let mut bytes = vec![0; 28];
+        bytes[..2].copy_from_slice(&10u16.to_ne_bytes());
+        bytes[2..4].copy_from_slice(&[1, 187]);
+        bytes[8..24].copy_from_slice(&ip.parse::<Ipv6Addr>().unwrap().octets());
+        bytes[24..].copy_from_slice(&scope.to_ne_bytes());
+        bytes
+    }
+
+    #[test]
+    fn addresses_are_read_as_the_kernel_reads_them() {
+        let meant = |bytes: &[u8]| Address(bytes.to_vec()).ip().map(|ip| ip.meant.to_string());
+        let v4 = [2, 0, 0, 80, 10, 2, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0];
+        assert_eq!(meant(&v4).unwrap(), "10.2.0.1:80");
+        assert_eq!(meant(&v4[..15]), None);
+        assert_eq!(meant(&v6("fe80::1", 3)).unwrap(), "[fe80::1%3]:443");
+        assert_eq!(meant(&v6("fe80::1", 3)[..24]).unwrap(), "[fe80::1]:443");
+        assert_eq!(meant(&v6("fe80::1", 3)[..23]), None);
+        assert_eq!(meant(&v6("::ffff:10.2.0.1", 0)).unwrap(), "10.2.0.1:443");
+        assert_eq!(meant(&[1, 0, b'/']), None);
+        assert_eq!(meant(&[]), None);
+    }
+}

@@ -1,0 +1,241 @@
+//! System calls that `rustix` has no function for: the listener of seccomp(2), the memory of
+//! another process, and calls on a socket with the very bytes of an address.
+#![allow(unsafe_code)]
+
+use std::ffi::{CString, c_int, c_long, c_ulong, c_void};
+use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+
+use libc::{iovec, msghdr, seccomp_notif, seccomp_notif_addfd, seccomp_notif_resp, sock_filter};
+use rustix::io::{Errno, Result};
+
+/// `linux/seccomp.h`, Linux 6.6.
+const SYNC_WAKE_UP: c_ulong = 1;
+
+/// Puts a filter on this process and all that it starts, and returns the descriptor on which the
+/// kernel asks. It needs `no_new_privs`.
+///
+/// # Errors
+/// `EBUSY` where an outer filter asks already, `EINVAL` where the kernel has no notifications.
+pub(crate) fn install(filter: &[sock_filter]) -> Result<OwnedFd> {
+    let program = libc::sock_fprog {
+        len: u16::try_from(filter.len()).map_err(|_| Errno::INVAL)?,
+        filter: filter.as_ptr().cast_mut(),
+    };
+    // SAFETY: the kernel reads `len` instructions, which outlive the call, and writes nothing.
+    let fd = unsafe {
+        libc::syscall(
+            libc::SYS_seccomp,
+            libc::SECCOMP_SET_MODE_FILTER,
+            libc::SECCOMP_FILTER_FLAG_NEW_LISTENER,
+            &raw const program,
+        )
+    };
+    let fd = c_int::try_from(checked(fd)?).map_err(|_| Errno::BADF)?;
+    // SAFETY: the kernel has just made it, for this process.
+    Ok(unsafe { OwnedFd::from_raw_fd(fd) })
+}
+
+/// Has the kernel run the supervisor on the processor of who waits for it (Linux 6.6). An older
+/// kernel goes without.
+pub(crate) fn wake_up_in_place(listener: BorrowedFd<'_>) {
+    let request = libc::SECCOMP_IOCTL_NOTIF_SET_FLAGS;
+    // SAFETY: this request takes a number.
+    let _ = unsafe { libc::ioctl(listener.as_raw_fd(), request, SYNC_WAKE_UP) };
+}
+
+/// The next call that is asked about.
+///
+/// # Errors
+/// `ENOENT` where the caller was interrupted meanwhile.
+pub(crate) fn receive(listener: BorrowedFd<'_>) -> Result<seccomp_notif> {
+    // SAFETY: integers alone, for which zero, which the kernel demands, is a value.
+    let mut call: seccomp_notif = unsafe { std::mem::zeroed() };
+    let request = libc::SECCOMP_IOCTL_NOTIF_RECV;
+    // SAFETY: writes one `seccomp_notif`.
+    let done = unsafe { libc::ioctl(listener.as_raw_fd(), request, &raw mut call) };
+    checked(done.into()).map(|_| call)
+}
+
+/// Whether a call still waits for its answer: then what was read by its thread's number was that
+/// thread's.
+pub(crate) fn is_waiting(listener: BorrowedFd<'_>, id: u64) -> bool {
+    let request = libc::SECCOMP_IOCTL_NOTIF_ID_VALID;
+    // SAFETY: reads one number.
+    unsafe { libc::ioctl(listener.as_raw_fd(), request, &raw const id) == 0 }
+}
+
+/// Answers a call.
+///
+/// # Errors
+/// `ENOENT` where nobody waits for the answer any more.
+pub(crate) fn answer(listener: BorrowedFd<'_>, answer: &seccomp_notif_resp) -> Result<()> {
+    let request = libc::SECCOMP_IOCTL_NOTIF_SEND;
+    let answer: *const seccomp_notif_resp = answer;
+    // SAFETY: reads one `seccomp_notif_resp`.
+    let done = unsafe { libc::ioctl(listener.as_raw_fd(), request, answer) };
+    checked(done.into()).map(|_| ())
+}
+
+/// Answers a call with a descriptor of its own for `file` (Linux 5.14).
+///
+/// # Errors
+/// `ENOENT` where nobody waits for the answer any more, `EINVAL` of an older kernel.
+pub(crate) fn answer_with_file(
+    listener: BorrowedFd<'_>,
+    id: u64,
+    file: BorrowedFd<'_>,
+    close_on_exec: bool,
+) -> Result<()> {
+    let request = seccomp_notif_addfd {
+        id,
+        flags: u32::try_from(libc::SECCOMP_ADDFD_FLAG_SEND).unwrap_or(0),
+        srcfd: file.as_raw_fd().cast_unsigned(),
+        newfd: 0,
+        newfd_flags: if close_on_exec {
+            libc::O_CLOEXEC.cast_unsigned()
+        } else {
+            0
+        },
+    };
+    let name = libc::SECCOMP_IOCTL_NOTIF_ADDFD;
+    // SAFETY: reads one `seccomp_notif_addfd`.
+    let done = unsafe { libc::ioctl(listener.as_raw_fd(), name, &raw const request) };
+    checked(done.into()).map(|_| ())
+}
+
+/// Reads from the memory of a thread's process; how much could be read.
+///
+/// # Errors
+/// `EFAULT` where nothing is there, `EPERM` where the process is not to be looked at.
+pub(crate) fn read_memory(thread: i32, from: u64, into: &mut [u8]) -> Result<usize> {
+    let ours = piece(into.as_mut_ptr().cast(), into.len());
+    let theirs = piece(address(from)?, into.len());
+    // SAFETY: `ours` is writable for its length; `theirs` is not memory of this process.
+    let done =
+        unsafe { libc::process_vm_readv(thread, &raw const ours, 1, &raw const theirs, 1, 0) };
+    checked_size(done)
+}
+
+/// Writes into the memory of a thread's process.
+///
+/// # Errors
+/// As [`read_memory`].
+pub(crate) fn write_memory(thread: i32, to: u64, what: &[u8]) -> Result<()> {
+    let ours = piece(what.as_ptr().cast_mut().cast(), what.len());
+    let theirs = piece(address(to)?, what.len());
+    // SAFETY: `ours` is readable for its length; `theirs` is not memory of this process.
+    let done =
+        unsafe { libc::process_vm_writev(thread, &raw const ours, 1, &raw const theirs, 1, 0) };
+    let written = checked_size(done)?;
+    (written == what.len()).then_some(()).ok_or(Errno::FAULT)
+}
+
+/// `connect` with the bytes of an address as they are.
+///
+/// # Errors
+/// Those of connect(2).
+pub(crate) fn connect(socket: BorrowedFd<'_>, to: &[u8]) -> Result<()> {
+    // SAFETY: the address is readable for its length.
+    let done = unsafe { libc::connect(socket.as_raw_fd(), to.as_ptr().cast(), length(to)) };
+    checked(done.into()).map(|_| ())
+}
+
+/// `bind` with the bytes of an address as they are.
+///
+/// # Errors
+/// Those of bind(2).
+pub(crate) fn bind(socket: BorrowedFd<'_>, to: &[u8]) -> Result<()> {
+    // SAFETY: the address is readable for its length.
+    let done = unsafe { libc::bind(socket.as_raw_fd(), to.as_ptr().cast(), length(to)) };
+    checked(done.into()).map(|_| ())
+}
+
+/// One datagram: destination (or none), data and ancillary data.
+///
+/// # Errors
+/// Those of sendmsg(2).
+pub(crate) fn send(
+    socket: BorrowedFd<'_>,
+    to: Option<&[u8]>,
+    data: &[u8],
+    control: &[u8],
+    flags: c_int,
+) -> Result<usize> {
+    let data = piece(data.as_ptr().cast_mut().cast(), data.len());
+    // SAFETY: all-zero is a message without anything.
+    let mut message: msghdr = unsafe { std::mem::zeroed() };
+    if let Some(to) = to {
+        message.msg_name = to.as_ptr().cast_mut().cast();
+        message.msg_namelen = length(to);
+    }
+    message.msg_iov = (&raw const data).cast_mut();
+    message.msg_iovlen = 1;
+    message.msg_control = control.as_ptr().cast_mut().cast();
+    message.msg_controllen = control.len();
+    // SAFETY: everything that the message points to is readable for its length.
+    checked_size(unsafe { libc::sendmsg(socket.as_raw_fd(), &raw const message, flags) })
+}
+
+/// A child process; `None` in the child.
+///
+/// # Errors
+/// Those of fork(2).
+pub(crate) fn fork() -> Result<Option<i32>> {
+    // SAFETY: `mif supervise` has one thread, so the child may do whatever the parent may.
+    let pid = unsafe { libc::fork() };
+    let pid = checked(pid.into())?;
+    Ok((pid != 0).then(|| i32::try_from(pid).unwrap_or(-1)))
+}
+
+/// Becomes a program, found as a shell finds it; returns only where that fails.
+pub(crate) fn become_program(command: &[CString], environment: &[CString]) -> Errno {
+    let list = |words: &[CString]| {
+        let words = words.iter().map(|word| word.as_ptr());
+        words.chain([std::ptr::null()]).collect::<Vec<_>>()
+    };
+    let (arguments, environment) = (list(command), list(environment));
+    // SAFETY: two lists of C strings with a null at their ends.
+    unsafe { libc::execvpe(arguments[0], arguments.as_ptr(), environment.as_ptr()) };
+    last_error()
+}
+
+/// Closes the descriptors from `first` to `last` (Linux 5.9).
+pub(crate) fn close_range(first: u32, last: u32) {
+    if first <= last {
+        // SAFETY: nothing of this process uses a descriptor of that range.
+        unsafe { libc::syscall(libc::SYS_close_range, first, last, 0) };
+    }
+}
+
+fn piece(base: *mut c_void, len: usize) -> iovec {
+    iovec {
+        iov_base: base,
+        iov_len: len,
+    }
+}
+
+fn address(number: u64) -> Result<*mut c_void> {
+    let number = usize::try_from(number).map_err(|_| Errno::FAULT)?;
+    Ok(std::ptr::without_provenance_mut(number))
+}
+
+#[allow(clippy::cast_possible_truncation)] // An address has 128 bytes at most.
+fn length(address: &[u8]) -> libc::socklen_t {
+    address.len() as libc::socklen_t
+}
+
+fn checked(returned: c_long) -> Result<c_long> {
+    if returned < 0 {
+        Err(last_error())
+    } else {
+        Ok(returned)
+    }
+}
+
+fn checked_size(returned: isize) -> Result<usize> {
+    usize::try_from(returned).map_err(|_| last_error())
+}
+
+fn last_error() -> Errno {
+    Errno::from_io_error(&std::io::Error::last_os_error()).unwrap_or(Errno::IO)
+}

@@ -1,0 +1,113 @@
+//! The same policy for programs that no preload reaches: a supervisor that the kernel asks about
+//! their system calls (seccomp user notification, `seccomp_unotify(2)`).
+//!
+//! It needs no privilege. [`run`] starts a program below itself with a filter (`filter.rs`) that is
+//! inherited by all that it starts, and answers each `connect`, `bind`, `listen` and `send*` of theirs
+//! (`answer.rs`) as libmif.so would: `mif_policy` decides, `mif_socket` acts, on the caller's socket
+//! itself (`pidfd_getfd(2)`). Reading, writing and receiving are never asked about.
+//!
+//! What it lacks: the names that programs look up. They find the servers of the policy's network in
+//! `/etc/resolv.conf` (`view.rs`); rules by name are not known to match.
+
+mod address;
+mod answer;
+mod bind;
+mod caller;
+mod datagram;
+mod filter;
+mod flow;
+mod front;
+mod kernel;
+mod life;
+mod log;
+mod message;
+mod report;
+mod serve;
+mod signals;
+mod sockets;
+mod view;
+
+use std::cell::RefCell;
+use std::ffi::{CString, OsString};
+use std::fmt;
+use std::time::Instant;
+
+use mif_host::Host;
+use mif_policy::Policy;
+use rustix::io::Errno;
+
+pub use log::Level;
+
+use crate::flow::Policed;
+use crate::log::Log;
+use crate::sockets::Sockets;
+
+/// A program that is to be started.
+#[derive(Debug)]
+pub struct Program {
+    /// Its name or path, and its arguments; never empty.
+    pub command: Vec<CString>,
+    /// Its environment, `NAME=VALUE`.
+    pub environment: Vec<CString>,
+}
+
+/// What is said of decisions, and where.
+#[derive(Debug)]
+pub struct Saying {
+    /// How much.
+    pub level: Level,
+    /// The file, as an absolute path; without one it is standard error.
+    pub file: Option<OsString>,
+}
+
+/// Why a program was not started.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Trouble {
+    /// An outer supervisor has the kernel ask it already.
+    Nested,
+    /// The kernel does not do what is needed.
+    Kernel(Errno),
+    /// The supervisor ended before the program began.
+    Ended,
+}
+
+/// Runs a program and all that it starts under a policy, until it has ended; its exit status. Where
+/// a signal ended it, this process ends by the same. The process must have one thread.
+///
+/// # Errors
+/// Why the program was not started.
+pub fn run(policy: Policy, program: &Program, saying: Saying) -> Result<u8, Trouble> {
+    let policed = Policed {
+        host: Host::new(&policy),
+        policy,
+        sockets: RefCell::new(Sockets::default()),
+        log: Log::new(saying.level, saying.file),
+        started: Instant::now(),
+    };
+    life::run(&policed, program)
+}
+
+impl Trouble {
+    pub(crate) fn of(errno: Errno) -> Self {
+        match errno {
+            Errno::BUSY => Self::Nested,
+            errno => Self::Kernel(errno),
+        }
+    }
+}
+
+impl fmt::Display for Trouble {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Nested => {
+                f.write_str("this process is under a supervisor already, and there can be one only")
+            }
+            Self::Kernel(errno) => write!(
+                f,
+                "the kernel does not let this program be supervised (seccomp): {}",
+                std::io::Error::from(*errno)
+            ),
+            Self::Ended => f.write_str("the supervisor ended before the program began"),
+        }
+    }
+}

@@ -1,0 +1,94 @@
+//! What was decided, one line a decision, in the words and the form of libmif.so's own log.
+
+use std::ffi::OsString;
+use std::fmt::{self, Write as _};
+use std::fs::OpenOptions;
+use std::io::Write as _;
+use std::os::unix::fs::OpenOptionsExt;
+
+use mif_policy::{Pass, Policy, Verdict};
+use rustix::event::{PollFd, PollFlags, Timespec};
+use rustix::stdio::stderr;
+
+use crate::caller::{Call, process_of};
+
+/// How much is said (`MIF_LOG`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Level {
+    /// Nothing.
+    Off,
+    /// What was refused.
+    Refused,
+    /// Every decision of a rule.
+    Decisions,
+    /// What is exempt too.
+    Debug,
+}
+
+/// Where lines go: a file, or standard error.
+#[derive(Debug)]
+pub(crate) struct Log {
+    level: Level,
+    file: Option<OsString>,
+}
+
+impl Log {
+    pub(crate) fn new(level: Level, file: Option<OsString>) -> Self {
+        Self { level, file }
+    }
+
+    /// Whether standard error is written to.
+    pub(crate) fn needs_stderr(&self) -> bool {
+        self.level > Level::Off && self.file.is_none()
+    }
+
+    /// Says what was decided on a flow.
+    pub(crate) fn decision(
+        &self,
+        policy: &Policy,
+        caller: &Call,
+        call: &str,
+        subject: &dyn fmt::Display,
+        verdict: &Verdict<'_>,
+    ) {
+        let needed = match verdict {
+            Verdict::Refuse(_) => Level::Refused,
+            Verdict::Pass(Pass::Local | Pass::Scoped) => Level::Debug,
+            Verdict::Pass(_) | Verdict::Route(_) => Level::Decisions,
+        };
+        let outcome = policy.outcome(verdict, false);
+        self.line(needed, caller, format_args!("{call} {subject}: {outcome}"));
+    }
+
+    /// Writes a line if it is wanted at this level.
+    pub(crate) fn line(&self, needed: Level, caller: &Call, text: fmt::Arguments<'_>) {
+        if self.level < needed {
+            return;
+        }
+        let process = process_of(caller.thread()).unwrap_or(caller.thread());
+        let name = std::fs::read_to_string(format!("/proc/{process}/comm")).unwrap_or_default();
+        let mut line = String::new();
+        let _ = writeln!(line, "mif: {}[{process}] {text}", name.trim_end());
+        // A line that cannot be written is lost: the program must not wait for it.
+        if let Some(path) = &self.file {
+            let mut options = OpenOptions::new();
+            if let Ok(mut file) = options.append(true).create(true).mode(0o600).open(path) {
+                let _ = file.write_all(line.as_bytes());
+            }
+        } else if is_writable() {
+            let _ = rustix::io::write(stderr(), line.as_bytes());
+        }
+    }
+}
+
+/// A terminal that was stopped, or a pipe that nobody reads, would stop all programs.
+fn is_writable() -> bool {
+    let at_once = Timespec {
+        tv_sec: 0,
+        tv_nsec: 0,
+    };
+    let stderr = stderr();
+    let mut polled = [PollFd::new(&stderr, PollFlags::OUT)];
+    rustix::event::poll(&mut polled, Some(&at_once)) == Ok(1)
+        && polled[0].revents().contains(PollFlags::OUT)
+}

@@ -1,0 +1,219 @@
+//! `sendto`, `sendmsg` and `sendmmsg` of IP sockets: copies of what the caller wants to send, each
+//! datagram judged for itself and sent from here.
+
+use std::ffi::c_int;
+use std::os::fd::{AsFd, OwnedFd};
+
+use mif_policy::{Refusal, Verdict};
+use mif_socket::Kind;
+use rustix::fs::{OFlags, fcntl_getfl};
+use rustix::io::Errno;
+
+use crate::address::{Address, Given};
+use crate::answer::{Answer, Asked};
+use crate::datagram::{Datagram, Plan};
+use crate::flow::Subject;
+use crate::kernel;
+
+/// No IP datagram is longer.
+const LONGEST: usize = 65_535;
+/// `UIO_MAXIOV`: the kernel takes no more pieces, nor messages.
+const MOST: usize = 1024;
+/// More ancillary data than `net.core.optmem_max` allows by default.
+const MOST_CONTROL: usize = 128 * 1024;
+
+const HEADER: usize = size_of::<libc::msghdr>();
+const PIECE: usize = size_of::<libc::iovec>();
+const NUMBERED: usize = size_of::<libc::mmsghdr>();
+
+pub(crate) fn sendto(asked: &Asked<'_>, socket: OwnedFd) -> Answer {
+    let flags = asked.call.integer(3);
+    if let Some(answer) = leave_streams(&socket, flags) {
+        return answer;
+    }
+    let message = || {
+        let size = asked.call.register(2);
+        let size = usize::try_from(size).ok().filter(|&size| size <= LONGEST);
+        Ok(Message {
+            to: Some(asked.address(4, 5)?),
+            data: asked
+                .call
+                .memory(asked.call.register(1), size.ok_or(Errno::MSGSIZE)?)?,
+            control: Vec::new(),
+        })
+    };
+    one(asked, "sendto", socket, flags, message())
+}
+
+pub(crate) fn sendmsg(asked: &Asked<'_>, socket: OwnedFd) -> Answer {
+    let flags = asked.call.integer(2);
+    if let Some(answer) = leave_streams(&socket, flags) {
+        return answer;
+    }
+    let message = Message::read(asked, asked.call.register(1));
+    one(asked, "sendmsg", socket, flags, message)
+}
+
+pub(crate) fn sendmmsg(asked: &Asked<'_>, socket: OwnedFd) -> Answer {
+    let flags = asked.call.integer(3);
+    if let Some(answer) = leave_streams(&socket, flags) {
+        return answer;
+    }
+    let count = (asked.call.integer(2).cast_unsigned() as usize).min(MOST);
+    let mut done = 0;
+    while done < count {
+        let place = asked.call.register(1) + (done * NUMBERED) as u64;
+        let sent = Message::read(asked, place)
+            .and_then(|message| send(asked, "sendmmsg", &socket, flags, &message))
+            .and_then(|sent| {
+                let sent = u32::try_from(sent).unwrap_or(u32::MAX);
+                let length = place + HEADER as u64;
+                kernel::write_memory(asked.call.thread(), length, &sent.to_ne_bytes())
+            });
+        match sent {
+            Ok(()) => done += 1,
+            // An error is only told where nothing was sent, as the kernel does.
+            Err(_) if done > 0 => break,
+            Err(errno) => return failed(socket, flags, errno),
+        }
+    }
+    Answer::Done(i64::try_from(done).unwrap_or(0))
+}
+
+/// TCP looks at no destination, but to open a connection with its first data (`MSG_FASTOPEN`): then
+/// it is told that this is switched off, as ip(7) says of a host where it is, and connects.
+fn leave_streams(socket: &OwnedFd, flags: c_int) -> Option<Answer> {
+    let kind = mif_socket::kind(socket.as_fd()).map(|(kind, _)| kind);
+    (kind != Ok(Kind::Datagram)).then(|| {
+        if flags & libc::MSG_FASTOPEN == 0 {
+            Answer::Continue
+        } else {
+            Answer::Fail(Errno::OPNOTSUPP)
+        }
+    })
+}
+
+/// A datagram, copied.
+struct Message {
+    to: Option<Address>,
+    data: Vec<u8>,
+    control: Vec<u8>,
+}
+
+impl Message {
+    /// What a `struct msghdr` of the caller's leads to.
+    fn read(asked: &Asked<'_>, header: u64) -> Result<Self, Errno> {
+        let call = asked.call;
+        let header = call.memory(header, HEADER)?;
+        // struct msghdr: name, its length, pieces, their count, control, its length, flags.
+        let word = |n: usize| {
+            header[8 * n..]
+                .first_chunk()
+                .map_or(0, |&word| u64::from_ne_bytes(word))
+        };
+        #[allow(clippy::cast_possible_truncation)] // The length is an `int` before padding.
+        let to = match (word(0), word(1) as i32) {
+            (0, _) | (_, 0) => None,
+            (name, length) => Some(Address::read(call, name, length.min(128))?),
+        };
+        let count = usize::try_from(word(3)).unwrap_or(usize::MAX);
+        let control = usize::try_from(word(5)).unwrap_or(usize::MAX);
+        if count > MOST {
+            return Err(Errno::MSGSIZE);
+        }
+        if control > MOST_CONTROL {
+            return Err(Errno::NOBUFS);
+        }
+        let mut data = Vec::new();
+        for piece in call.memory(word(2), count * PIECE)?.chunks_exact(PIECE) {
+            let word = |n: usize| {
+                piece[8 * n..]
+                    .first_chunk()
+                    .map_or(0, |&word| u64::from_ne_bytes(word))
+            };
+            let length = usize::try_from(word(1)).unwrap_or(usize::MAX);
+            if length > LONGEST - data.len() {
+                return Err(Errno::MSGSIZE);
+            }
+            data.extend(call.memory(word(0), length)?);
+        }
+        let control = match word(4) {
+            0 => Vec::new(),
+            place => call.memory(place, control)?,
+        };
+        let message = Self { to, data, control };
+        asked.is_waiting().then_some(message).ok_or(Errno::INTR)
+    }
+}
+
+fn one(
+    asked: &Asked<'_>,
+    call: &'static str,
+    socket: OwnedFd,
+    flags: c_int,
+    message: Result<Message, Errno>,
+) -> Answer {
+    match message.and_then(|message| send(asked, call, &socket, flags, &message)) {
+        Ok(sent) => Answer::Done(i64::try_from(sent).unwrap_or(0)),
+        Err(errno) => failed(socket, flags, errno),
+    }
+}
+
+/// A buffer that is full is waited for where the caller would.
+fn failed(socket: OwnedFd, flags: c_int, errno: Errno) -> Answer {
+    let blocks = || {
+        flags & libc::MSG_DONTWAIT == 0
+            && fcntl_getfl(&socket).is_ok_and(|flags| !flags.contains(OFlags::NONBLOCK))
+    };
+    if errno == Errno::AGAIN && blocks() {
+        Answer::Wait(socket, None)
+    } else {
+        Answer::Fail(errno)
+    }
+}
+
+/// Sends one datagram by the network that is chosen for it.
+fn send(
+    asked: &Asked<'_>,
+    call: &'static str,
+    socket: &OwnedFd,
+    flags: c_int,
+    message: &Message,
+) -> Result<usize, Errno> {
+    if flags & libc::MSG_ZEROCOPY != 0 {
+        // It would have to stay in this process's memory. A program sends without it after this
+        // (msg_zerocopy.rst).
+        return Err(Errno::NOBUFS);
+    }
+    let flags = flags | libc::MSG_DONTWAIT | libc::MSG_NOSIGNAL;
+    let to = message.to.as_ref();
+    let send = |control: &[u8]| {
+        let to = to.map(Address::bytes);
+        kernel::send(socket.as_fd(), to, &message.data, control, flags)
+    };
+    let Some(given) = to.and_then(Address::ip) else {
+        return send(&message.control);
+    };
+    let subject = asked.subject(call, socket);
+    for last in [false, true] {
+        let network = match Datagram::new(&subject, given, &message.control).plan() {
+            Plan::AsIs => return send(&message.control),
+            Plan::Refuse => return Err(Errno::NETUNREACH),
+            Plan::By(network) => network,
+        };
+        let control = network.write(&message.control).ok_or(Errno::INVAL)?;
+        match send(&control) {
+            // The interface's index is another one by now: nothing was sent.
+            Err(Errno::NODEV | Errno::NXIO) if !last => subject.by.host.forget(),
+            Err(Errno::PERM) if network.mark.is_some() => return Err(no_mark(&subject, &given)),
+            done => return done,
+        }
+    }
+    Err(Errno::NETUNREACH)
+}
+
+fn no_mark(subject: &Subject<'_>, given: &Given) -> Errno {
+    let refusal = Refusal::Mark(subject.by.policy.last_rule());
+    subject.say(given.meant, &Verdict::Refuse(refusal));
+    Errno::NETUNREACH
+}
