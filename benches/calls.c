@@ -1,7 +1,7 @@
 /* One call, N times, so that callgrind and strace can count what one more costs.
  *
  *   calls KIND N     KIND: connect-tcp connect-udp connect-unix connect-local sendto sendmsg
- *                          sendmmsg bind getaddrinfo-numeric open-other open-etc fopen-other
+ *                          send sendmmsg bind getaddrinfo-numeric open-other open-etc fopen-other
  *                          ioctl getifaddrs execve execve-bare
  *   calls memory 0         prints the kilobytes of private memory that the process has written to
  *
@@ -63,6 +63,9 @@ int main(int argc, char **argv)
     struct msghdr message = {.msg_name = &far, .msg_namelen = sizeof far, .msg_iov = &data, .msg_iovlen = 1};
     struct mmsghdr messages[4] = {{message, 0}, {message, 0}, {message, 0}, {message, 0}};
     int udp = socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK, 0);
+    int connected = socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK, 0);
+    if (!strcmp(kind, "send"))
+        connect(connected, (struct sockaddr *)&far, sizeof far);
 
     long long start = nanoseconds();
     for (int i = 0; i < n; i++) {
@@ -84,6 +87,8 @@ int main(int argc, char **argv)
             bind(fd, (struct sockaddr *)&any, sizeof any);
         else if (!strcmp(kind, "sendto"))
             sendto(udp, "x", 1, 0, (struct sockaddr *)&far, sizeof far);
+        else if (!strcmp(kind, "send"))
+            send(connected, "x", 1, 0);
         else if (!strcmp(kind, "sendmsg"))
             sendmsg(udp, &message, 0);
         else if (!strcmp(kind, "sendmmsg"))
