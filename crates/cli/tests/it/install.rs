@@ -27,7 +27,8 @@ fn what_is_installed_runs() {
         ran.stdout
     );
     for line in [
-        "cargo build --release --locked -p mif -p mif-cli",
+        "cargo rustc --release --locked -p mif --lib --crate-type cdylib",
+        "cargo build --release --locked -p mif-cli",
         "cargo build --release --locked -p mif-tls",
         "installed PREFIX/root/opt/mif/bin/mif-run",
         "installed PREFIX/root/opt/mif/bin/mif",
