@@ -117,6 +117,26 @@ fn what_a_program_gives_up_changes_nothing() {
     only_by_wan1(&ours);
 }
 
+/// As daemons do at their start; mif has none open.
+#[test]
+fn who_closes_all_descriptors_takes_nothing_from_mif() {
+    let lab = Lab::new();
+    let code = format!(
+        "import ctypes, os, socket\n\
+         def who():\n    \
+             socket.getaddrinfo('who.test', 7001)\n    \
+             print(socket.create_connection(('{WHO}', 7001)).recv(99).decode().split()[0], flush=True)\n\
+         who()\n\
+         ctypes.CDLL(None).closefrom(3)\n\
+         who()\n\
+         os.closerange(3, 2**31 - 1)\n\
+         who()"
+    );
+    let python = lab.command("python3").args(["-c", &code]).mif(&BY_WAN1);
+    assert_eq!(python.run().ok(), [WAN1; 3].join("\n"));
+    only_by_wan1(&lab);
+}
+
 #[test]
 fn what_the_kernel_cannot_be_asked_is_refused() {
     let lab = Lab::new();
