@@ -15,6 +15,11 @@ fn lab(server: &str) -> Lab {
     lab.pvds(&format!(
         "[pvd.lte]\ninterface = \"wan1\"\ndns = {{ servers = \"{server}\" }}\n"
     ));
+    // The kernel calls link-local addresses tentative until it comes to not asking whether others
+    // have them.
+    let tentative = ["ip", "-6", "-oneline", "address", "show", "tentative"];
+    let settled = (0..500).any(|_| lab.run(&tentative).ok().is_empty());
+    assert!(settled, "{}", lab.run(&tentative));
     lab
 }
 
