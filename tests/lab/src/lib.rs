@@ -277,12 +277,12 @@ impl Drop for Lab {
     }
 }
 
-/// Waits up to five seconds for a condition, and panics with `what` when it does not come.
+/// Waits up to fifteen seconds for a condition, and panics with `what` when it does not come.
 pub fn eventually(what: &str, mut condition: impl FnMut() -> bool) {
     let start = Instant::now();
     while !condition() {
         assert!(
-            start.elapsed() < Duration::from_secs(5),
+            start.elapsed() < Duration::from_secs(15),
             "waited in vain until {what}"
         );
         thread::sleep(Duration::from_millis(2));
