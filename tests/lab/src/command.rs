@@ -16,10 +16,10 @@ use crate::{Lab, NOBODY, Running};
 
 pub(crate) const PATH: &str = "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin";
 
-const DEFAULT_LIMIT: Duration = Duration::from_secs(20);
+const DEFAULT_LIMIT: Duration = Duration::from_mins(1);
 
 /// A command to run in the lab, with a clean environment, an empty standard input and a limit of
-/// 20 seconds until told otherwise.
+/// a minute until told otherwise.
 #[derive(Debug)]
 pub struct Command<'lab> {
     lab: &'lab Lab,

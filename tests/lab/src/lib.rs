@@ -100,7 +100,7 @@ impl Lab {
             .current_dir("/")
             .stdin(Stdio::piped());
         let holder = Running::spawn(holder);
-        if !holder.stdout_has("ready\n", Duration::from_secs(20)) {
+        if !holder.stdout_has("ready\n", Duration::from_mins(1)) {
             let (_, reason) = holder.seen();
             let _ = fs::remove_dir_all(&dir);
             panic!("the lab cannot be made (scripts/test installs what it needs):\n{reason}");
@@ -271,18 +271,18 @@ impl Drop for Lab {
         }
         // The holder removes the folder, then ends and takes all processes of the lab with it.
         self.holder.close_stdin();
-        self.holder.ends_within(Duration::from_secs(5));
+        self.holder.ends_within(Duration::from_secs(30));
         self.holder.kill();
         let _ = fs::remove_dir_all(&self.dir);
     }
 }
 
-/// Waits up to fifteen seconds for a condition, and panics with `what` when it does not come.
+/// Waits up to half a minute for a condition, and panics with `what` when it does not come.
 pub fn eventually(what: &str, mut condition: impl FnMut() -> bool) {
     let start = Instant::now();
     while !condition() {
         assert!(
-            start.elapsed() < Duration::from_secs(15),
+            start.elapsed() < Duration::from_secs(30),
             "waited in vain until {what}"
         );
         thread::sleep(Duration::from_millis(2));

@@ -21,7 +21,7 @@ use rustix::{
 use crate::Output;
 
 /// How long the waiting functions wait before they panic.
-const PATIENCE: Duration = Duration::from_secs(10);
+const PATIENCE: Duration = Duration::from_secs(40);
 
 /// A process that runs beside the test. Dropping it kills its process group.
 pub struct Running {
