@@ -98,11 +98,12 @@ impl Kept {
         }
     }
 
-    /// What `environment` has of this.
+    /// What `environment` has of this; `None` where memory that cannot be read comes before the null
+    /// pointer that ends it, and the kernel is to refuse it. No array at all is an empty one.
     ///
     /// # Safety
-    /// It is null, or an array of C strings that ends with a null pointer and stays as it is.
-    pub(crate) unsafe fn look_at(&self, environment: Strings) -> Given {
+    /// It is null, invalid for every process, or an array of C strings that stays as it is.
+    pub(crate) unsafe fn look_at(&self, environment: Strings) -> Option<Given> {
         let mut given = Given::default();
         // SAFETY: the caller's contract.
         for entry in unsafe { strings(environment) } {
@@ -131,7 +132,8 @@ impl Kept {
                 given.any = true;
             }
         }
-        given
+        let ends = environment.is_null() || is_there(environment.wrapping_add(given.count));
+        ends.then_some(given)
     }
 
     /// What is to be changed in an environment; `None`: nothing.
@@ -339,22 +341,6 @@ pub(crate) unsafe fn strings(array: Strings) -> impl Iterator<Item = *const c_ch
         next = next.wrapping_add(1);
         (!string.is_null()).then_some(string)
     })
-}
-
-/// Whether an array has the null pointer that ends it, before memory that cannot be read.
-///
-/// # Safety
-/// As for [`Kept::look_at`].
-pub(crate) unsafe fn ends(array: Strings) -> bool {
-    let mut next = array;
-    while is_there(next) {
-        // SAFETY: the null pointer that ends the array has not been met yet.
-        if unsafe { next.read() }.is_null() {
-            return true;
-        }
-        next = next.wrapping_add(1);
-    }
-    false
 }
 
 /// Name and value of a variable that may be one of these.

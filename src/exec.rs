@@ -12,7 +12,7 @@ use mif_program::Unreachable;
 use rustix::io::Errno;
 
 use crate::connect::fail;
-use crate::environment::{Strings, ends};
+use crate::environment::Strings;
 use crate::guard;
 use crate::hooks::real;
 use crate::init::{Active, active};
@@ -192,14 +192,11 @@ impl Start {
         let Some(active) = active() else {
             return run(self.environment);
         };
-        // What is no array is the kernel's to refuse. None at all is an empty one for it.
-        // SAFETY: the caller's contract.
-        if !self.environment.is_null() && !unsafe { ends(self.environment) } {
-            return run(self.environment);
-        }
         let decide = || {
             // SAFETY: the caller's contract.
-            let given = unsafe { active.kept.look_at(self.environment) };
+            let Some(given) = (unsafe { active.kept.look_at(self.environment) }) else {
+                return Ok(None);
+            };
             let children = given.children.unwrap_or(active.policy.children);
             // SAFETY: the caller's contract.
             if unsafe { self.is_refused(active, children) } {

@@ -55,7 +55,7 @@ unsafe fn with_environment(command: *const c_char) -> Option<*mut c_char> {
     }
     let active = active()?;
     // SAFETY: libc's own environment.
-    let given = unsafe { active.kept.look_at(exec::own_environment()) };
+    let given = unsafe { active.kept.look_at(exec::own_environment()) }?;
     if given.children.unwrap_or(active.policy.children) != Children::Follow {
         return None;
     }
