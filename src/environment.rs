@@ -2,11 +2,9 @@
 //! of what was there when this process started, is put back (`children` of the policy).
 //!
 //! An environment that has all it needs is the caller's own, pointer and all. Any other is a list of
-//! pointers on the stack, since a child of `vfork` must leave nothing behind in the memory of its
-//! parent.
+//! pointers on the stack.
 
 use std::ffi::{CStr, CString, OsStr, c_char, c_int};
-use std::mem::MaybeUninit;
 use std::os::unix::ffi::OsStrExt;
 
 use mif_policy::Children;
@@ -16,9 +14,7 @@ use rustix::io::Errno;
 use crate::init::has_gained_privileges;
 use crate::memory::{c_string, is_there};
 use crate::secure;
-
-/// An array of C strings that ends with a null pointer, as libc takes them.
-pub(crate) type Strings = *const *const c_char;
+use crate::strings::{Put, Strings, strings, with_array};
 
 const PRELOAD: &str = "LD_PRELOAD";
 /// What chooses a policy: they are chosen together, so they are put back together.
@@ -30,7 +26,10 @@ const SELECTION: [&str; 5] = [
     "MIF_DNS",
 ];
 /// How it is carried out.
-const MANNER: [&str; 3] = ["MIF_LOG", "MIF_LOG_FILE", "MIF_ON_ERROR"];
+const MANNER: [&str; 4] = [REACH, "MIF_LOG", "MIF_LOG_FILE", "MIF_ON_ERROR"];
+/// Whether programs that no preload reaches are supervised.
+const REACH: &str = "MIF_REACH";
+const PRELOAD_ALONE: &[u8] = b"preload";
 const CHILDREN: &str = "MIF_CHILDREN";
 
 /// Variables that are put back at most.
@@ -44,7 +43,7 @@ const ROOM: usize = 4096;
 pub(crate) struct Kept {
     /// The file name of this library.
     library: Vec<u8>,
-    /// Whether `MIF_CHILDREN` counts: not where it may be from whoever started a process that has
+    /// Whether the environment counts: not where it may be from whoever started a process that has
     /// gained privileges.
     hears: bool,
     /// The element of `LD_PRELOAD` that is this library; none if it was preloaded otherwise.
@@ -64,8 +63,21 @@ pub(crate) struct Given {
     manner: [bool; MANNER.len()],
     /// Any of our variables, and be it an empty one.
     any: bool,
+    /// `MIF_REACH`.
+    reach: Option<&'static [u8]>,
     /// `MIF_CHILDREN`.
     pub(crate) children: Option<Children>,
+}
+
+/// Whom an environment is changed for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum For {
+    /// A program that is under the policy.
+    Follower,
+    /// One that is not.
+    Stranger,
+    /// The supervisor of one that is: this library is not in it.
+    Supervisor,
 }
 
 /// What is changed in an environment.
@@ -73,7 +85,7 @@ pub(crate) struct Given {
 pub(crate) struct Change<'k> {
     kept: &'k Kept,
     given: Given,
-    drop: bool,
+    whom: For,
     preload: bool,
     selection: bool,
     manner: [bool; MANNER.len()],
@@ -119,6 +131,9 @@ impl Kept {
             } else if let Some(index) = position(&MANNER, name) {
                 given.manner[index] |= is_set;
                 given.any = true;
+                if name == REACH.as_bytes() && is_set {
+                    given.reach = Some(value);
+                }
             } else if position(&SELECTION, name).is_some() {
                 given.selection |= is_set;
                 given.any = true;
@@ -140,20 +155,49 @@ impl Kept {
     pub(crate) fn change(&self, children: Children, given: Given) -> Option<Change<'_>> {
         let preload = self.preload.is_some() && !given.library;
         let selection = self.selection.iter().any(Option::is_some) && !given.selection;
-        let drop = match children {
-            Children::Follow if preload || selection => false,
-            Children::Drop if given.library || given.any => true,
+        let whom = match children {
+            Children::Follow if preload || selection => For::Follower,
+            Children::Drop if given.library || given.any => For::Stranger,
             Children::Follow | Children::Inherit | Children::Drop => return None,
         };
-        let missing = |index: usize| self.manner[index].is_some() && !given.manner[index];
-        Some(Change {
-            manner: [missing(0), missing(1), missing(2)],
+        Some(self.change_for(whom, children, given))
+    }
+
+    /// Whether a program that this library does not get into is to be supervised where it is started
+    /// with such an environment.
+    pub(crate) fn supervises(&self, children: Children, given: &Given) -> bool {
+        let wanted = match children {
+            Children::Follow => true,
+            Children::Inherit => given.library,
+            Children::Drop => false,
+        };
+        let kept = || {
+            self.manner[0]
+                .as_ref()?
+                .as_bytes()
+                .strip_prefix(b"MIF_REACH=")
+        };
+        wanted && self.hears && given.reach.or_else(kept) != Some(PRELOAD_ALONE)
+    }
+
+    /// What is changed where the supervisor of a program is started in its place.
+    pub(crate) fn change_for_supervisor(&self, children: Children, given: Given) -> Change<'_> {
+        self.change_for(For::Supervisor, children, given)
+    }
+
+    fn change_for(&self, whom: For, children: Children, given: Given) -> Change<'_> {
+        let follows = children == Children::Follow;
+        let selection = self.selection.iter().any(Option::is_some) && !given.selection;
+        Change {
             kept: self,
+            whom,
+            preload: self.preload.is_some() && !given.library,
+            selection: follows && selection,
+            manner: std::array::from_fn(|index| {
+                follows && self.manner[index].is_some() && !given.manner[index]
+            }),
             given,
-            drop,
-            preload,
-            selection,
-        })
+        }
     }
 }
 
@@ -172,57 +216,31 @@ impl Change<'_> {
         environment: Strings,
         run: &mut dyn FnMut(Strings) -> c_int,
     ) -> Result<c_int, Errno> {
-        let with = match self.given.count + MOST {
-            0..64 => Self::with_room::<64>,
-            64..512 => Self::with_room::<512>,
-            512..4096 => Self::with_room::<4096>,
-            4096..32_768 => Self::with_room::<32_768>,
-            _ => return Err(Errno::TOOBIG),
-        };
-        // SAFETY: the caller's contract.
-        unsafe { with(self, environment, run) }
-    }
-
-    /// # Safety
-    /// As for [`Self::with`]; there are fewer than `N` variables, those that are put back included.
-    #[inline(never)]
-    unsafe fn with_room<const N: usize>(
-        &self,
-        environment: Strings,
-        run: &mut dyn FnMut(Strings) -> c_int,
-    ) -> Result<c_int, Errno> {
-        let mut list = [const { MaybeUninit::<*const c_char>::uninit() }; N];
         let mut text = [0; ROOM];
-        // SAFETY: the caller's contract.
-        unsafe { self.fill(environment, &mut list, &mut text) }?;
-        Ok(run(list.as_ptr().cast()))
+        let preload = self.preload(&mut text)?;
+        let mut fill = |put: Put<'_>| {
+            if let Some(preload) = preload {
+                put(preload.as_ptr());
+            }
+            for entry in self.others() {
+                put(entry.as_ptr());
+            }
+            // SAFETY: the caller's contract.
+            for entry in unsafe { strings(environment) } {
+                // SAFETY: the caller's contract.
+                let ours = unsafe { ours(entry) };
+                if !ours.is_some_and(|(name, _)| self.replaces(name)) {
+                    put(entry);
+                }
+            }
+        };
+        with_array(self.given.count + MOST, &mut fill, run)
     }
 
-    /// # Safety
-    /// As for [`Self::with_room`].
-    unsafe fn fill(
-        &self,
-        environment: Strings,
-        list: &mut [MaybeUninit<*const c_char>],
-        text: &mut [u8; ROOM],
-    ) -> Result<(), Errno> {
-        let mut slots = list.iter_mut();
-        let mut put = |entry: *const c_char| slots.next().map(|slot| slot.write(entry));
-        if let Some(preload) = self.preload(text)? {
-            put(preload.as_ptr());
-        }
-        for entry in self.others() {
-            put(entry.as_ptr());
-        }
-        // SAFETY: the caller's contract.
-        for entry in unsafe { strings(environment) } {
-            // SAFETY: the caller's contract.
-            let ours = unsafe { ours(entry) };
-            if !ours.is_some_and(|(name, _)| self.replaces(name)) {
-                put(entry);
-            }
-        }
-        put(std::ptr::null()).map(drop).ok_or(Errno::TOOBIG)
+    /// The value of `LD_PRELOAD` that the caller gives, as a C string.
+    pub(crate) fn given_preload(&self) -> *const c_char {
+        let given = self.given.preload;
+        given.map_or(c"".as_ptr(), |value| value.as_ptr().cast())
     }
 
     /// What is put back beside `LD_PRELOAD`.
@@ -231,16 +249,16 @@ impl Change<'_> {
         let manner = self.kept.manner.iter().zip(self.manner);
         let manner = manner.filter_map(|(entry, missing)| missing.then_some(entry));
         let all = selection.chain(manner).flatten();
-        all.filter(|_| !self.drop)
+        all.filter(|_| self.whom != For::Stranger)
     }
 
     /// Whether a variable of this name is not left where it is.
     fn replaces(&self, name: &[u8]) -> bool {
         if name == PRELOAD.as_bytes() {
-            return self.preload || self.drop;
+            return self.preload || self.whom != For::Follower;
         }
         match position(&MANNER, name) {
-            _ if self.drop => true,
+            _ if self.whom == For::Stranger => true,
             Some(index) => self.manner[index],
             None => self.selection && position(&SELECTION, name).is_some(),
         }
@@ -253,7 +271,10 @@ impl Change<'_> {
     fn preload<'t>(&'t self, text: &'t mut [u8; ROOM]) -> Result<Option<&'t CStr>, Errno> {
         let given = self.given.preload.unwrap_or_default();
         let mut text = Text { text, used: 0 };
-        if self.drop {
+        if self.whom == For::Supervisor {
+            return Ok(None);
+        }
+        if self.whom == For::Stranger {
             let mut others =
                 elements(given).filter(|element| file_name(element) != self.kept.library);
             let Some(first) = others.next() else {
@@ -324,23 +345,6 @@ fn elements(value: &[u8]) -> impl Iterator<Item = &[u8]> {
 
 fn position(names: &[&str], name: &[u8]) -> Option<usize> {
     names.iter().position(|known| known.as_bytes() == name)
-}
-
-/// The strings of an array, none of a null pointer.
-///
-/// # Safety
-/// As for [`Kept::look_at`].
-pub(crate) unsafe fn strings(array: Strings) -> impl Iterator<Item = *const c_char> + Clone {
-    let mut next = array;
-    std::iter::from_fn(move || {
-        if !is_there(next) {
-            return None;
-        }
-        // SAFETY: the null pointer that ends the array has not been met yet.
-        let string = unsafe { next.read() };
-        next = next.wrapping_add(1);
-        (!string.is_null()).then_some(string)
-    })
 }
 
 /// Name and value of a variable that may be one of these.

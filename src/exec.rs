@@ -1,24 +1,25 @@
-//! The exec and `posix_spawn` families: a program that the application starts is under the policy, too,
-//! or is not started where mif does not reach it (`children` of the policy).
+//! The exec and `posix_spawn` families: a program that the application starts is under the policy, too
+//! (`children` of the policy). One that no preload reaches is supervised, or is not started.
 //!
 //! libc's functions of these families call each other inside libc, past every preload, so each is
 //! here. They are called between `vfork` and `exec`, in the memory of a process that goes on, and
 //! from signal handlers: nothing is allocated, and nothing stays open.
 
-use std::ffi::{c_char, c_int, c_void};
+use std::ffi::{CStr, c_char, c_int, c_void};
 
 use mif_policy::Children;
-use mif_program::Unreachable;
 use rustix::io::Errno;
 
 use crate::connect::fail;
-use crate::environment::Strings;
+use crate::environment::{Change, Given};
 use crate::guard;
 use crate::hooks::real;
 use crate::init::{Active, active};
 use crate::log::Level;
 use crate::memory::is_there;
-use crate::reach::{self, Program};
+use crate::reach::{self, Found, Path, Program};
+use crate::strings::Strings;
+use crate::supervise;
 
 /// One call of the families.
 #[derive(Clone, Copy)]
@@ -30,6 +31,22 @@ struct Start {
     refuse: fn(Errno) -> c_int,
 }
 
+/// Starts the caller's program with an environment.
+type Run<'r> = &'r mut dyn FnMut(Strings) -> c_int;
+/// Starts another program, with these arguments and this environment.
+type Other<'r> = &'r mut dyn FnMut(&CStr, Strings, Strings) -> c_int;
+
+/// What is to be started.
+#[allow(clippy::large_enum_variant)] // Nothing may be allocated.
+enum Plan<'a> {
+    /// What the caller says.
+    AsIs,
+    /// The same with another environment.
+    With(Change<'a>),
+    /// This tool, to supervise it.
+    Supervised(Path, Found, Change<'a>),
+}
+
 /// # Safety
 /// As execve(2).
 pub(crate) unsafe fn execve(path: *const c_char, argv: Strings, envp: Strings) -> c_int {
@@ -39,7 +56,7 @@ pub(crate) unsafe fn execve(path: *const c_char, argv: Strings, envp: Strings) -
         unsafe { real::execve(path, argv, envp) }
     };
     // SAFETY: the caller's contract.
-    unsafe { start.by(&mut run) }
+    unsafe { start.by(&mut run, &mut execute) }
 }
 
 /// libc's is `execve` with this process's environment.
@@ -62,7 +79,7 @@ pub(crate) unsafe fn execvpe(file: *const c_char, argv: Strings, envp: Strings) 
         unsafe { real::execvpe(file, argv, envp) }
     };
     // SAFETY: the caller's contract.
-    unsafe { start.by(&mut run) }
+    unsafe { start.by(&mut run, &mut execute) }
 }
 
 /// libc's is `execvpe` with this process's environment.
@@ -88,7 +105,7 @@ pub(crate) unsafe fn fexecve(fd: c_int, argv: Strings, envp: Strings) -> c_int {
         return run(envp);
     }
     // SAFETY: the caller's contract.
-    unsafe { start.by(&mut run) }
+    unsafe { start.by(&mut run, &mut execute) }
 }
 
 /// # Safety
@@ -111,7 +128,7 @@ pub(crate) unsafe fn execveat(
         unsafe { real::execveat(folder, path, argv, envp, flags) }
     };
     // SAFETY: the caller's contract.
-    unsafe { start.by(&mut run) }
+    unsafe { start.by(&mut run, &mut execute) }
 }
 
 /// # Safety
@@ -130,8 +147,12 @@ pub(crate) unsafe fn posix_spawn(
         // SAFETY: the caller's own arguments, but for the environment.
         unsafe { real::posix_spawn(child, path, actions, attributes, argv, envp) }
     };
+    let mut other = |path: &CStr, argv, envp| {
+        // SAFETY: the caller's own arguments, but for those of the program.
+        unsafe { real::posix_spawn(child, path.as_ptr(), actions, attributes, argv, envp) }
+    };
     // SAFETY: the caller's contract.
-    unsafe { start.by(&mut run) }
+    unsafe { start.by(&mut run, &mut other) }
 }
 
 /// # Safety
@@ -151,14 +172,24 @@ pub(crate) unsafe fn posix_spawnp(
         // SAFETY: the caller's own arguments, but for the environment.
         unsafe { real::posix_spawnp(child, file, actions, attributes, argv, envp) }
     };
+    let mut other = |path: &CStr, argv, envp| {
+        // SAFETY: the caller's own arguments, but for those of the program.
+        unsafe { real::posix_spawn(child, path.as_ptr(), actions, attributes, argv, envp) }
+    };
     // SAFETY: the caller's contract.
-    unsafe { start.by(&mut run) }
+    unsafe { start.by(&mut run, &mut other) }
 }
 
 /// The environment of this process at this moment.
 pub(crate) fn own_environment() -> Strings {
     // SAFETY: libc's variable; who changes it while another thread reads it breaks libc's own rule.
     unsafe { libc::environ }.cast()
+}
+
+/// Becomes another program than the caller's.
+fn execute(path: &CStr, argv: Strings, envp: Strings) -> c_int {
+    // SAFETY: arrays that were made for this call.
+    unsafe { real::execve(path.as_ptr(), argv, envp) }
 }
 
 fn is_empty(path: *const c_char) -> bool {
@@ -183,58 +214,139 @@ impl Start {
         }
     }
 
-    /// Starts it by libc's function, with the environment that the policy wants it to have.
+    /// Starts it by libc's function, with the environment that the policy wants it to have: by `run`,
+    /// or another program in its place by `other`.
     ///
     /// # Safety
     /// Path, arguments and environment are as the exec family takes them, or null, or invalid for
     /// every process.
-    unsafe fn by(&self, run: &mut dyn FnMut(Strings) -> c_int) -> c_int {
+    unsafe fn by(&self, run: Run<'_>, other: Other<'_>) -> c_int {
         let Some(active) = active() else {
             return run(self.environment);
         };
-        let decide = || {
-            // SAFETY: the caller's contract.
-            let Some(given) = (unsafe { active.kept.look_at(self.environment) }) else {
-                return Ok(None);
-            };
-            let children = given.children.unwrap_or(active.policy.children);
-            // SAFETY: the caller's contract.
-            if unsafe { self.is_refused(active, children) } {
-                return Err(Errno::ACCESS);
-            }
-            Ok(active.kept.change(children, given))
-        };
+        // SAFETY: the caller's contract.
+        let decide = || unsafe { self.plan(active) };
         let started = match guard::unless_panic(Err(Errno::ACCESS), decide) {
-            Ok(None) => return run(self.environment),
+            Ok(Plan::AsIs) => return run(self.environment),
             // SAFETY: the caller's contract.
-            Ok(Some(change)) => unsafe { change.with(self.environment, run) },
+            Ok(Plan::With(change)) => unsafe { change.with(self.environment, run) },
+            // SAFETY: the caller's contract.
+            Ok(Plan::Supervised(tool, found, change)) => unsafe {
+                self.supervised(&tool, &found, &change, other)
+            },
             Err(errno) => Err(errno),
         };
         started.unwrap_or_else(self.refuse)
     }
 
-    /// Whether it is a program that mif does not reach, and that may not run without mif.
+    /// # Safety
+    /// As for [`Self::by`].
+    unsafe fn plan<'a>(&self, active: &'a Active) -> Result<Plan<'a>, Errno> {
+        // SAFETY: the caller's contract.
+        let Some(given) = (unsafe { active.kept.look_at(self.environment) }) else {
+            return Ok(Plan::AsIs);
+        };
+        let children = given.children.unwrap_or(active.policy.children);
+        // SAFETY: the caller's contract.
+        if let Some(found) = unsafe { self.out_of_reach(active, children, &given) }
+            && let Some(tool) = self.supervisor(active, children, &given, &found)?
+        {
+            let change = active.kept.change_for_supervisor(children, given);
+            return Ok(Plan::Supervised(tool, found, change));
+        }
+        let change = active.kept.change(children, given);
+        Ok(change.map_or(Plan::AsIs, Plan::With))
+    }
+
+    /// The program, if it is one that no preload reaches and it matters.
     ///
     /// # Safety
     /// As for [`Self::by`].
-    unsafe fn is_refused(&self, active: &Active, children: Children) -> bool {
-        let is_required = active.policy.is_requirement() && children == Children::Follow;
-        let (level, outcome) = if is_required {
-            (Level::Programs, "nothing was started. ")
-        } else {
-            (Level::Decisions, "it is started all the same")
-        };
-        if children == Children::Drop || !is_required && !active.log.wants(level) {
-            return false;
-        }
-        let call = self.call;
-        let mut tell = |found: &Unreachable<'_>| {
-            let remedy = found.barrier.remedy();
-            let remedy = if is_required { remedy } else { "" };
-            let line = format_args!("{call}: {found}; {outcome}{remedy}");
-            active.log.line(level, line);
+    unsafe fn out_of_reach(
+        &self,
+        active: &Active,
+        children: Children,
+        given: &Given,
+    ) -> Option<Found> {
+        let matters = match children {
+            Children::Drop => false,
+            Children::Follow => true,
+            Children::Inherit => {
+                active.kept.supervises(children, given) || active.log.wants(Level::Decisions)
+            }
         };
         // SAFETY: the caller's contract.
-        unsafe { reach::is_out_of_reach(&self.program, &mut tell) && is_required }
+        matters.then(|| unsafe { reach::out_of_reach(&self.program) })?
+    }
+
+    /// The tool that starts it instead; none where it is started as it is.
+    ///
+    /// # Errors
+    /// `EACCES`: it may not run without mif.
+    fn supervisor(
+        &self,
+        active: &Active,
+        children: Children,
+        given: &Given,
+        found: &Found,
+    ) -> Result<Option<Path>, Errno> {
+        let is_required = active.policy.is_requirement() && children == Children::Follow;
+        let wanted = found.barrier.lets_supervise() && active.kept.supervises(children, given);
+        let tool = if wanted { supervise::tool() } else { None };
+        let tool = tool.filter(|_| found.file().is_some());
+        let (level, outcome) = match (&tool, is_required) {
+            (Some(_), _) => (Level::Decisions, "it is supervised"),
+            (None, false) => (Level::Decisions, "it is started all the same"),
+            (None, true) if !wanted => (Level::Programs, "nothing was started. "),
+            (None, true) if found.file().is_none() => (
+                Level::Programs,
+                "nothing was started, since its file has no path by which to supervise it",
+            ),
+            (None, true) => (
+                Level::Programs,
+                "nothing was started, since the tool mif, which would supervise it, is not \
+                 installed with libmif.so",
+            ),
+        };
+        let remedy = if is_required && !wanted {
+            found.barrier.remedy()
+        } else {
+            ""
+        };
+        let (call, unreachable) = (self.call, found.unreachable());
+        let line = format_args!("{call}: {unreachable}; {outcome}{remedy}");
+        active.log.line(level, line);
+        if is_required && tool.is_none() {
+            return Err(Errno::ACCESS);
+        }
+        Ok(tool)
+    }
+
+    /// # Errors
+    /// `E2BIG`: there are too many arguments or variables.
+    ///
+    /// # Safety
+    /// As for [`Self::by`], whose environment is changed.
+    #[cold]
+    unsafe fn supervised(
+        &self,
+        tool: &Path,
+        found: &Found,
+        change: &Change<'_>,
+        other: Other<'_>,
+    ) -> Result<c_int, Errno> {
+        let (tool, file) = (tool.path(), found.file());
+        let (tool, file) = (tool.ok_or(Errno::NOENT)?, file.ok_or(Errno::NOENT)?);
+        let arguments = self.program.arguments;
+        let mut with_environment = |envp| {
+            let mut start = |argv| other(tool, argv, envp);
+            let preload = change.given_preload();
+            // SAFETY: the caller's contract.
+            let started =
+                unsafe { supervise::with_arguments(file, preload, arguments, &mut start) };
+            started.unwrap_or_else(self.refuse)
+        };
+        // SAFETY: the caller's contract.
+        unsafe { change.with(self.environment, &mut with_environment) }
     }
 }

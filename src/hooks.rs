@@ -10,8 +10,8 @@ use libc::{
     sockaddr, socklen_t, ssize_t,
 };
 
-use crate::environment::Strings;
 use crate::resolver_state::State;
+use crate::strings::Strings;
 use crate::{
     bind, connect, exec, interfaces, later, lookup, namespace, open, option, resolver, reverse,
     send, shell,

@@ -14,7 +14,7 @@ use std::sync::atomic::{AtomicPtr, AtomicU32, Ordering};
 
 use libc::{mmsghdr, msghdr, size_t, sock_fprog, sockaddr, socklen_t, ssize_t};
 
-use crate::environment::Strings;
+use crate::strings::Strings;
 use crate::{hooks, sandbox};
 
 #[cfg(target_arch = "aarch64")]

@@ -81,5 +81,7 @@ mod send;
 mod shell;
 mod shown;
 mod sockaddr;
+mod strings;
+mod supervise;
 #[cfg(any(target_arch = "aarch64", target_arch = "x86_64"))]
 mod variadic;

@@ -17,8 +17,8 @@ use rustix::fs::{Access, AtFlags, CWD, FileType, Mode, OFlags};
 use rustix::io::Errno;
 
 use crate::connect;
-use crate::environment::{Strings, strings};
 use crate::memory::{c_string, is_there};
+use crate::strings::{Strings, strings};
 
 /// A program as it is handed to libc.
 #[derive(Clone, Copy, Debug)]
@@ -39,32 +39,58 @@ pub(crate) struct Program {
 const LONGEST: usize = 1024;
 /// Where glibc looks without `PATH` (`confstr(_CS_PATH)`).
 const DEFAULT_PATH: &CStr = c"/bin:/usr/bin";
+/// A path out of a `#!` line, and a NUL.
+type Line = [u8; shebang::LONGEST + 1];
 /// The kernel follows five `#!` lines.
 const MOST_STEPS: usize = 6;
 
-/// Tells what is in the way of the library, if anything is, and returns whether there was.
+/// A program that the library does not get into.
+pub(crate) struct Found {
+    path: Path,
+    /// Whether that leads to it in other processes, too.
+    lasts: bool,
+    /// What runs it, if that has the barrier, up to the first NUL.
+    interpreter: Line,
+    pub(crate) barrier: Barrier,
+}
+
+/// Nothing in the way of the library, or what is.
+type Judged = Option<Found>;
+
+impl Found {
+    /// In the words of `mif-run`.
+    pub(crate) fn unreachable(&self) -> Unreachable<'_> {
+        let interpreter = CStr::from_bytes_until_nul(&self.interpreter);
+        let interpreter = interpreter.unwrap_or_default().to_bytes();
+        Unreachable {
+            path: self.path.path().unwrap_or_default().to_bytes(),
+            interpreter: (!interpreter.is_empty()).then_some(interpreter),
+            barrier: self.barrier,
+        }
+    }
+
+    /// The path by which a process with this one's working folder finds the program, if any does.
+    pub(crate) fn file(&self) -> Option<&CStr> {
+        self.path.path().filter(|_| self.lasts)
+    }
+}
+
+/// The program, where something keeps the library out of it.
 ///
 /// # Safety
 /// Path and arguments are as the exec family takes them, or invalid for every process.
-pub(crate) unsafe fn is_out_of_reach(
-    program: &Program,
-    tell: &mut dyn FnMut(&Unreachable<'_>),
-) -> bool {
+pub(crate) unsafe fn out_of_reach(program: &Program) -> Option<Found> {
     // SAFETY: the caller's contract.
-    let Some(path) = (unsafe { c_string(program.path) }) else {
-        return false;
-    };
+    let path = unsafe { c_string(program.path) }?;
     let is_name = !path.to_bytes().contains(&b'/');
     match path.to_bytes() {
         b"" if program.folder >= 0 => {
             let mut program = *program;
             program.no_link = false;
-            let mut buffer = Path::new();
-            let _ = write!(buffer, "/proc/self/fd/{}", program.folder);
-            let path = buffer.path();
-            path.and_then(|path| judge(&program, path, tell)) == Some(true)
+            let path = Path::of_descriptor(program.folder)?;
+            judge(&program, path.path()?)?
         }
-        b"" => false,
+        b"" => None,
         name if program.searched && is_name => {
             // SAFETY: libc's own look at the environment, as it searches itself.
             let folders = unsafe { libc::getenv(c"PATH".as_ptr()) };
@@ -75,19 +101,14 @@ pub(crate) unsafe fn is_out_of_reach(
                 unsafe { CStr::from_ptr(folders) }
             };
             let mut folders = folders.to_bytes().split(|&byte| byte == b':');
-            folders.find_map(|folder| on_path(program, folder, name, tell)) == Some(true)
+            folders.find_map(|folder| on_path(program, folder, name))?
         }
-        _ => judge(program, path, tell) == Some(true),
+        _ => judge(program, path)?,
     }
 }
 
 /// `None`: the search goes on.
-fn on_path(
-    program: &Program,
-    folder: &[u8],
-    name: &[u8],
-    tell: &mut dyn FnMut(&Unreachable<'_>),
-) -> Option<bool> {
+fn on_path(program: &Program, folder: &[u8], name: &[u8]) -> Option<Judged> {
     let mut buffer = Path::new();
     // An empty folder is the working folder.
     if !folder.is_empty() {
@@ -95,32 +116,48 @@ fn on_path(
         buffer.put(b"/")?;
     }
     buffer.put(name)?;
-    judge(program, buffer.path()?, tell)
+    judge(program, buffer.path()?)
 }
 
 /// `None`: the file cannot be executed.
-fn judge(program: &Program, path: &CStr, tell: &mut dyn FnMut(&Unreachable<'_>)) -> Option<bool> {
+fn judge(program: &Program, path: &CStr) -> Option<Judged> {
     let folder = connect::borrow(program.folder).unwrap_or(CWD);
     let mut interpreter = [0; shebang::LONGEST + 1];
     let mut step = first(program, folder, path)?;
     for _ in 0..MOST_STEPS {
         match step {
-            Step::Reached => return Some(false),
+            Step::Reached => return Some(None),
             Step::Barrier(barrier) => {
-                let by = CStr::from_bytes_until_nul(&interpreter).ok()?.to_bytes();
-                tell(&Unreachable {
-                    path: path.to_bytes(),
-                    interpreter: (!by.is_empty()).then_some(by),
+                let lasting = lasting(program, folder, path);
+                return Some(Some(Found {
+                    lasts: lasting.is_some(),
+                    path: lasting.or_else(|| Path::of(path.to_bytes()))?,
+                    interpreter,
                     barrier,
-                });
-                return Some(true);
+                }));
             }
             Step::Interpreter(line) => interpreter = line,
         }
         let file = CStr::from_bytes_until_nul(&interpreter).ok()?;
         step = next(program, file).unwrap_or(Step::Reached);
     }
-    Some(false)
+    Some(None)
+}
+
+/// A path of the program that is another process's, too: descriptors may be closed there.
+fn lasting(program: &Program, folder: BorrowedFd<'_>, path: &CStr) -> Option<Path> {
+    if program.folder == libc::AT_FDCWD {
+        return Path::of(path.to_bytes());
+    }
+    let file = rustix::fs::openat(folder, path, OFlags::PATH | OFlags::CLOEXEC, Mode::empty());
+    let file = Descriptor::from(file.ok()?);
+    let mut buffer = [MaybeUninit::uninit(); LONGEST];
+    let real = Path::of(real_path(file.as_fd(), &mut buffer)?)?;
+    // A file that has no path any more is said to have the one it had.
+    let there = rustix::fs::stat(real.path()?).ok()?;
+    let here = rustix::fs::fstat(&file).ok()?;
+    let is_same = (there.st_dev, there.st_ino) == (here.st_dev, here.st_ino);
+    is_same.then_some(real)
 }
 
 /// What is found at a file.
@@ -129,7 +166,7 @@ enum Step {
     Reached,
     Barrier(Barrier),
     /// A script, and the path of what runs it.
-    Interpreter([u8; shebang::LONGEST + 1]),
+    Interpreter(Line),
 }
 
 fn first(program: &Program, folder: BorrowedFd<'_>, path: &CStr) -> Option<Step> {
@@ -211,14 +248,13 @@ fn real_path<'b>(
     file: BorrowedFd<'_>,
     buffer: &'b mut [MaybeUninit<u8>; LONGEST],
 ) -> Option<&'b [u8]> {
-    let mut link = Path::new();
-    write!(link, "/proc/self/fd/{}", file.as_raw_fd()).ok()?;
+    let link = Path::of_descriptor(file.as_raw_fd())?;
     let (real, _) = rustix::fs::readlinkat_raw(CWD, link.path()?, &mut buffer[..]).ok()?;
     Some(real)
 }
 
 /// A path in the making.
-struct Path {
+pub(crate) struct Path {
     bytes: [u8; LONGEST],
     used: usize,
 }
@@ -232,7 +268,20 @@ impl Path {
     }
 
     /// `None`: it does not fit.
-    fn put(&mut self, bytes: &[u8]) -> Option<()> {
+    pub(crate) fn of(bytes: &[u8]) -> Option<Self> {
+        let mut path = Self::new();
+        path.put(bytes)?;
+        Some(path)
+    }
+
+    fn of_descriptor(fd: c_int) -> Option<Self> {
+        let mut path = Self::new();
+        write!(path, "/proc/self/fd/{fd}").ok()?;
+        Some(path)
+    }
+
+    /// `None`: it does not fit.
+    pub(crate) fn put(&mut self, bytes: &[u8]) -> Option<()> {
         let end = self.used.checked_add(bytes.len())?;
         let room = self.bytes[..LONGEST - 1].get_mut(self.used..end)?;
         room.copy_from_slice(bytes);
@@ -240,7 +289,7 @@ impl Path {
         Some(())
     }
 
-    fn path(&self) -> Option<&CStr> {
+    pub(crate) fn path(&self) -> Option<&CStr> {
         CStr::from_bytes_until_nul(&self.bytes).ok()
     }
 }

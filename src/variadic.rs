@@ -7,8 +7,8 @@
 
 use std::ffi::{c_char, c_int};
 
-use crate::environment::Strings;
 use crate::exec;
+use crate::strings::Strings;
 
 /// A function of this name, which calls `$ours` with a pointer to its arguments.
 macro_rules! variadic {

@@ -26,6 +26,7 @@ fn calls_allocate_nothing_and_leave_nothing_open() {
         ("execve static", 1000),
     ] {
         let command = lab.command(&probe).args([call, "1000"]).preload();
+        let command = command.env("MIF_REACH", "preload");
         let out = command.env("MIF_INTERFACE", "wan1").run();
         let expected = format!("0 allocations, +0 descriptors, +0 threads, {failed} failed");
         assert_eq!(out.ok(), expected, "{call}");

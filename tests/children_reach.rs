@@ -1,5 +1,5 @@
-//! Programs that mif does not reach are not started by a program whose network is required, by none of
-//! libc's functions, and all others are.
+//! Programs that mif does not reach, or may not supervise (`--reach=preload`), are not started by a program
+//! whose network is required, by none of libc's functions, and all others are.
 
 mod support;
 
@@ -11,6 +11,9 @@ use mif_lab::Lab;
 use support::starts::{all, start};
 use support::{BY_WAN1, WAN1, WHO, nothing_leaves};
 
+/// Nothing is supervised.
+const PRELOADED: [&str; 5] = ["--reach=preload", "-i", "wan1", "-d", "10.2.0.1"];
+
 #[test]
 fn a_program_out_of_reach_is_not_started() {
     let lab = Lab::new();
@@ -18,7 +21,7 @@ fn a_program_out_of_reach_is_not_started() {
     nothing_leaves(&lab, || {
         for how in all().filter(|how| !matches!(*how, "system" | "popen")) {
             for environment in ["-", ""] {
-                let out = start(&lab, how, environment, &words).mif(&BY_WAN1).run();
+                let out = start(&lab, how, environment, &words).mif(&PRELOADED).run();
                 assert_eq!(out.ok(), "EACCES", "{how}");
                 assert!(
                     out.stderr.contains(
@@ -31,7 +34,7 @@ fn a_program_out_of_reach_is_not_started() {
         }
         for how in ["system", "popen"] {
             for environment in ["-", ""] {
-                let out = start(&lab, how, environment, &words).mif(&BY_WAN1).run();
+                let out = start(&lab, how, environment, &words).mif(&PRELOADED).run();
                 assert!(
                     out.fails().contains("/usr/bin/busybox: statically linked"),
                     "{out}"
@@ -39,7 +42,7 @@ fn a_program_out_of_reach_is_not_started() {
             }
         }
         let out = start(&lab, "execve", "MIF_LOG=off", &words).env("MIF_LOG", "off");
-        let out = out.mif(&BY_WAN1).run();
+        let out = out.mif(&PRELOADED).run();
         assert_eq!((out.ok(), &*out.stderr), ("EACCES", ""));
     });
 }
@@ -50,7 +53,11 @@ fn where_the_network_is_no_requirement_it_is_started_and_told() {
     let words = ["/usr/bin/busybox", "echo", "started", "there"];
     let text = "use = \"wan1\"\nchildren = \"inherit\"\n";
     let inherit = lab.write("inherit.toml", text).display().to_string();
-    for options in [&["-i", "wan1", "-i", "system"][..], &["-p", &inherit]] {
+    let preload = "--reach=preload";
+    for options in [
+        &[preload, "-i", "wan1", "-i", "system"][..],
+        &[preload, "-p", &inherit],
+    ] {
         for how in ["execve", "execvpe", "posix_spawn"] {
             let out = start(&lab, how, "-", &words).mif(options).run();
             assert_eq!(out.ok(), "started there", "{how}");
@@ -84,7 +91,7 @@ fn programs_are_found_and_judged_as_they_will_be_run() {
     file("unready/tool", 0o644, "#!/bin/sh\n");
     let refused = |how: &str, words: &[&str], path: &str, why: &str| {
         let out = start(&lab, how, "-", words).env("PATH", path);
-        let out = out.mif(&BY_WAN1).run();
+        let out = out.mif(&PRELOADED).run();
         assert_eq!(out.ok(), "EACCES", "{how} {words:?}");
         assert!(out.stderr.contains(why), "{out}");
     };
@@ -101,7 +108,7 @@ fn programs_are_found_and_judged_as_they_will_be_run() {
     // What is no program is the shell's for execvp alone.
     let run = |how: &str, words: &[&str]| {
         let native = start(&lab, how, "-", words).run().ok().to_owned();
-        let ours = start(&lab, how, "-", words).mif(&BY_WAN1).run();
+        let ours = start(&lab, how, "-", words).mif(&PRELOADED).run();
         assert_eq!(ours.ok(), native, "{how} {words:?}");
         assert_eq!(ours.stderr, "", "{how} {words:?}");
         native
@@ -144,7 +151,7 @@ fn programs_are_found_and_judged_as_they_will_be_run() {
     fs::copy("/usr/bin/busybox", &hidden).unwrap();
     fs::set_permissions(&hidden, fs::Permissions::from_mode(0o111)).unwrap();
     let out = start(&lab, "execve", "-", &[hidden.to_str().unwrap(), "true"]);
-    assert_eq!(out.mif(&BY_WAN1).run().ok(), "");
+    assert_eq!(out.mif(&PRELOADED).run().ok(), "");
 }
 
 /// Its tools are static programs, which load what they run with its preloads.
@@ -202,7 +209,7 @@ fn children_of_vfork_leave_nothing_behind() {
         ("/nowhere", "1000", 0),
     ] {
         let probe = lab.command(lab.probe("storm")).args([program, times]);
-        let out = probe.env("MIF_LOG", "off").mif(&BY_WAN1).run();
+        let out = probe.env("MIF_LOG", "off").mif(&PRELOADED).run();
         assert_eq!(out.ok(), format!("{ran} as before"), "{program}");
     }
 }

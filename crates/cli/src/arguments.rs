@@ -107,6 +107,10 @@ pub(crate) enum Command {
         /// What `LD_PRELOAD` is for the program.
         #[arg(long, hide = true)]
         preload: Option<OsString>,
+        /// The file that is executed, where libmif.so has this take the place of a program: all that
+        /// follows are its arguments, the name it is called by included.
+        #[arg(long, hide = true)]
+        file: Option<OsString>,
         /// The program and its arguments.
         #[arg(last = true, required = true, value_name = "PROGRAM")]
         command: Vec<OsString>,

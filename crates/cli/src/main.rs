@@ -55,8 +55,12 @@ fn main() -> ExitCode {
 
 fn run(command: &Command) -> Result<ExitCode, Failure> {
     match command {
-        Command::Supervise { preload, command } => {
-            return supervise::run(preload.as_deref(), command);
+        Command::Supervise {
+            preload,
+            file,
+            command,
+        } => {
+            return supervise::run(preload.as_deref(), file.as_deref(), command);
         }
         Command::Check { files, output } => check::run(files, *output),
         Command::Explain(arguments) => explain::run(arguments),

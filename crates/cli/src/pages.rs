@@ -138,7 +138,8 @@ MIF_SOURCE, MIF_DNS), else apps/PROGRAM.toml or apps/default.toml, first in $XDG
 (~/.config/mif), then in /etc/mif.
 
 A program that no preload reaches (static, of Go, of another C library) is supervised: see `mif supervise \
---help`. It and all that it starts obey the same policy, but for rules by name.";
+--help`. It and all that it starts obey the same policy, but for rules by name. So do those that PROGRAM \
+starts, unless --reach=preload (MIF_REACH=preload for all that is below) has them refused.";
 
 const AFTER: &str = "\
 Exit status: the program's own; 2 bad usage; 78 faulty or missing policy; 126 the program cannot be \

@@ -1,6 +1,7 @@
 //! The policy that this process's environment gives to a program, as the tool's commands want it:
 //! the policy and its file, or a message and the exit status 78.
 
+use std::borrow::Cow;
 use std::ffi::{OsStr, OsString};
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
@@ -24,21 +25,40 @@ const LOOPBACK: u32 = 1;
 /// # Errors
 /// Status 78 with all faults, or with the files that were looked for.
 pub(crate) fn load(program: &OsStr) -> Result<(Policy, Option<PathBuf>), Failure> {
-    let environment = Environment::from_process();
-    let name = Path::new(program).file_name().unwrap_or(program);
-    let name = name.to_string_lossy();
-    match config::load(&environment, &name) {
-        Ok(Loaded::Policy { policy, file }) => Ok((policy, file)),
-        Ok(Loaded::NoPolicy { searched }) => Err(none(&name, &searched)),
-        Err(LoadError::Faults(faults)) => Err(Failure {
-            status: FAULTY,
-            message: format!("the policy is faulty; nothing was started\n\n{faults}"),
-        }),
-        Err(other) => Err(Failure {
-            status: FAULTY,
-            message: format!("{other}; nothing was started"),
-        }),
+    match read(program)? {
+        Loaded::Policy { policy, file } => Ok((policy, file)),
+        Loaded::NoPolicy { searched } => Err(none(&name(program), &searched)),
     }
+}
+
+/// Loads the policy of a program that another one starts, if it has one.
+///
+/// # Errors
+/// Status 78 with all faults.
+pub(crate) fn of_child(program: &OsStr) -> Result<Option<Policy>, Failure> {
+    match read(program)? {
+        Loaded::Policy { policy, .. } => Ok(Some(policy)),
+        Loaded::NoPolicy { .. } => Ok(None),
+    }
+}
+
+fn read(program: &OsStr) -> Result<Loaded, Failure> {
+    let environment = Environment::from_process();
+    let fails = |message| Failure {
+        status: FAULTY,
+        message,
+    };
+    config::load(&environment, &name(program)).map_err(|error| match error {
+        LoadError::Faults(faults) => fails(format!(
+            "the policy is faulty; nothing was started\n\n{faults}"
+        )),
+        other => fails(format!("{other}; nothing was started")),
+    })
+}
+
+fn name(program: &OsStr) -> Cow<'_, str> {
+    let name = Path::new(program).file_name().unwrap_or(program);
+    name.to_string_lossy()
 }
 
 fn none(name: &str, searched: &[PathBuf]) -> Failure {

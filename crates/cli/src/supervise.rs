@@ -3,6 +3,7 @@
 use std::ffi::{CString, OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::os::unix::process::CommandExt;
+use std::path::Path;
 use std::process::{Command, ExitCode};
 
 use mif_supervise::{Level, Program, Saying, Trouble};
@@ -16,12 +17,16 @@ const PRELOAD: &str = "LD_PRELOAD";
 const CHILDREN: &str = "MIF_CHILDREN";
 
 /// Runs `command`; its exit status. `preload` is what `LD_PRELOAD` was for it, where this is not to
-/// be taken from the environment.
+/// be taken from the environment; `file` is executed, where that is not what the command begins with.
 ///
 /// # Errors
 /// Status 78 for the policy, 126 where it cannot be supervised, 2 for what was typed.
-pub(crate) fn run(preload: Option<&OsStr>, command: &[OsString]) -> Result<ExitCode, Failure> {
-    let Some(name) = command.first() else {
+pub(crate) fn run(
+    preload: Option<&OsStr>,
+    file: Option<&OsStr>,
+    command: &[OsString],
+) -> Result<ExitCode, Failure> {
+    let Some(called) = command.first() else {
         return Err(fails(2, "no program to run"));
     };
     if std::env::var_os(PRELOAD).is_some() {
@@ -30,15 +35,25 @@ pub(crate) fn run(preload: Option<&OsStr>, command: &[OsString]) -> Result<ExitC
             Some(_) => fails(126, "LD_PRELOAD does not go away; nothing was started"),
         });
     }
-    let (policy, _) = policy::load(name)?;
-    let program = Program {
-        command: command.iter().map(text).collect::<Result<_, _>>()?,
-        environment: environment(preload)?,
+    let name = file.unwrap_or(called);
+    let policy = match file {
+        None => policy::load(name)?.0,
+        Some(file) => match policy::of_child(file)? {
+            Some(policy) => policy,
+            None => return Err(become_program(preload, file, command)),
+        },
     };
-    let file = std::env::var_os("MIF_LOG_FILE").filter(|file| !file.is_empty());
+    let words: Vec<_> = command.iter().map(text).collect::<Result<_, _>>()?;
+    let program = Program {
+        file: text(name)?,
+        searched: file.is_none(),
+        arguments: words,
+        environment: environment(preload, file)?,
+    };
+    let log = std::env::var_os("MIF_LOG_FILE").filter(|file| !file.is_empty());
     let saying = Saying {
         level: level(std::env::var_os("MIF_LOG").as_deref()),
-        file: file.map(|file| std::path::absolute(&file).map_or(file, Into::into)),
+        file: log.map(|file| std::path::absolute(&file).map_or(file, Into::into)),
     };
     match mif_supervise::run(policy, &program, saying) {
         Ok(status) => Ok(ExitCode::from(status)),
@@ -48,6 +63,18 @@ pub(crate) fn run(preload: Option<&OsStr>, command: &[OsString]) -> Result<ExitC
             &format!("{}: {why}; nothing was started", name.display()),
         )),
     }
+}
+
+/// A program that has no policy runs as it would without mif.
+fn become_program(preload: Option<&OsStr>, file: &OsStr, command: &[OsString]) -> Failure {
+    // A name would be looked for on PATH.
+    let mut program = Command::new(Path::new(".").join(file));
+    program.arg0(&command[0]).args(&command[1..]);
+    if let Some(preload) = preload.filter(|preload| !preload.is_empty()) {
+        program.env(PRELOAD, preload);
+    }
+    let why = program.exec();
+    fails(126, &format!("{}: {why}", file.display()))
 }
 
 /// Begins anew without any preload: libmif.so would steer what this process does for others.
@@ -61,12 +88,13 @@ fn begin_anew(command: &[OsString]) -> Failure {
 }
 
 /// The environment of the program: it is not steered twice, so the preload is without libmif.so.
-fn environment(preload: Option<&OsStr>) -> Result<Vec<CString>, Failure> {
+fn environment(preload: Option<&OsStr>, file: Option<&OsStr>) -> Result<Vec<CString>, Failure> {
     let entries = preload.map(OsStr::as_bytes).unwrap_or_default();
     let entries = entries.split(|byte| matches!(byte, b':' | b' '));
     let others = entries.filter(|entry| !entry.is_empty() && !entry.ends_with(LIBRARY));
     let others = others.collect::<Vec<_>>().join(&b':');
-    let ours = |name: &OsString| preload.is_some() && name == CHILDREN;
+    let begun_anew = preload.is_some() && file.is_none();
+    let ours = |name: &OsString| begun_anew && name == CHILDREN;
     let variables = std::env::vars_os().filter(|(name, _)| !ours(name));
     let mut variables: Vec<(OsString, OsString)> = variables.collect();
     if !others.is_empty() {
@@ -89,7 +117,8 @@ fn level(choice: Option<&OsStr>) -> Level {
     }
 }
 
-fn text(word: &OsString) -> Result<CString, Failure> {
+fn text(word: impl AsRef<OsStr>) -> Result<CString, Failure> {
+    let word = word.as_ref();
     CString::new(word.as_bytes()).map_err(|_| fails(2, "an argument has a NUL byte"))
 }
 

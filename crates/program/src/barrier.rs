@@ -179,12 +179,12 @@ impl Barrier {
     #[must_use]
     pub fn remedy(&self) -> &'static str {
         match self {
-            Self::Static | Self::Go => {
-                "Use a dynamically linked build, or a network namespace (ip netns exec)."
+            Self::Static | Self::Go | Self::Loader(_) => {
+                "A supervisor reaches it: mif-run --reach=supervise."
             }
-            Self::Loader(_) | Self::Target(..) => {
-                "Use a build of the program for this host's own C library and architecture, or a \
-                 network namespace (ip netns exec)."
+            Self::Target(..) => {
+                "Use a build of the program for this host's own architecture, or a network \
+                 namespace (ip netns exec)."
             }
             Self::Setuid(_) | Self::Setgid(_) | Self::Capabilities => {
                 "Start mif-run itself as the user that the program becomes, use a copy without \

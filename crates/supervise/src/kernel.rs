@@ -8,6 +8,8 @@ use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 use libc::{iovec, msghdr, seccomp_notif, seccomp_notif_addfd, seccomp_notif_resp, sock_filter};
 use rustix::io::{Errno, Result};
 
+use crate::Program;
+
 /// `linux/seccomp.h`, Linux 6.6.
 const SYNC_WAKE_UP: c_ulong = 1;
 
@@ -187,15 +189,23 @@ pub(crate) fn fork() -> Result<Option<i32>> {
     Ok((pid != 0).then(|| i32::try_from(pid).unwrap_or(-1)))
 }
 
-/// Becomes a program, found as a shell finds it; returns only where that fails.
-pub(crate) fn become_program(command: &[CString], environment: &[CString]) -> Errno {
+/// Becomes a program; returns only where that fails.
+pub(crate) fn become_program(program: &Program) -> Errno {
     let list = |words: &[CString]| {
         let words = words.iter().map(|word| word.as_ptr());
         words.chain([std::ptr::null()]).collect::<Vec<_>>()
     };
-    let (arguments, environment) = (list(command), list(environment));
-    // SAFETY: two lists of C strings with a null at their ends.
-    unsafe { libc::execvpe(arguments[0], arguments.as_ptr(), environment.as_ptr()) };
+    let file = program.file.as_ptr();
+    let (arguments, environment) = (list(&program.arguments), list(&program.environment));
+    let (arguments, environment) = (arguments.as_ptr(), environment.as_ptr());
+    // The shell runs what is no program, as libc has it, for a file with a path, too.
+    if program.searched || program.file.to_bytes().contains(&b'/') {
+        // SAFETY: a C string, and two lists of them with a null at their ends.
+        unsafe { libc::execvpe(file, arguments, environment) };
+    } else {
+        // SAFETY: as above.
+        unsafe { libc::execve(file, arguments, environment) };
+    }
     last_error()
 }
 

@@ -45,8 +45,12 @@ use crate::sockets::Sockets;
 /// A program that is to be started.
 #[derive(Debug)]
 pub struct Program {
-    /// Its name or path, and its arguments; never empty.
-    pub command: Vec<CString>,
+    /// Its path.
+    pub file: CString,
+    /// Whether a path without a slash is a name that is looked for on `PATH`.
+    pub searched: bool,
+    /// Its arguments, the name it is called by included; never empty.
+    pub arguments: Vec<CString>,
     /// Its environment, `NAME=VALUE`.
     pub environment: Vec<CString>,
 }

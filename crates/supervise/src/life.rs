@@ -29,6 +29,14 @@ use crate::{Program, Trouble, filter, front, kernel};
 const NOT_EXECUTABLE: i32 = 126;
 const NOT_FOUND: i32 = 127;
 
+/// What the program inherits of who started it, and the processes above it may not have.
+#[derive(Clone, Copy)]
+struct Inherited {
+    held_off: Set,
+    /// Nobody who ignores `SIGCHLD` is told how children end.
+    ignores_children: bool,
+}
+
 /// Runs a program under supervision until it has ended; its status. Where a signal ended it, this
 /// process ends by the same.
 ///
@@ -37,7 +45,10 @@ const NOT_FOUND: i32 = 127;
 pub(crate) fn run(policed: &Policed, program: &Program) -> core::result::Result<u8, Trouble> {
     let filter = filter::program(!policed.policy.leaves_names());
     let others = Set::of_others();
-    let before = others.hold_off();
+    let inherited = Inherited {
+        held_off: others.hold_off(),
+        ignores_children: signals::set_default(libc::SIGCHLD),
+    };
     let begin = || -> Result<_> {
         let arrive = others.descriptor()?;
         // For a program whose supervisor was killed.
@@ -47,7 +58,7 @@ pub(crate) fn run(policed: &Policed, program: &Program) -> core::result::Result<
     let (arrive, (reports, tell), supervisor) = begin().map_err(Trouble::of)?;
     if supervisor.is_none() {
         drop((arrive, reports));
-        let status = match begin_below(&tell, &filter, before, program) {
+        let status = match begin_below(&tell, &filter, inherited, program) {
             Ok((child, listener)) => supervise(policed, &tell, child, listener),
             Err(errno) => {
                 Report::Failed(errno.raw_os_error()).write(&tell);
@@ -65,7 +76,7 @@ pub(crate) fn run(policed: &Policed, program: &Program) -> core::result::Result<
 fn begin_below(
     tell: &OwnedFd,
     filter: &[sock_filter],
-    signals: Set,
+    inherited: Inherited,
     program: &Program,
 ) -> Result<(i32, OwnedFd)> {
     set_child_subreaper(Some(Pid::INIT))?;
@@ -73,7 +84,7 @@ fn begin_below(
     let (taken, take) = pipe_with(PipeFlags::CLOEXEC)?;
     let Some(child) = kernel::fork()? else {
         drop((number_is, take));
-        become_program(filter, signals, program, &number, &taken);
+        become_program(filter, inherited, program, &number, &taken);
     };
     drop((number, taken));
     let mut word = [0; 4];
@@ -98,12 +109,12 @@ fn begin_below(
 /// becomes the program.
 fn become_program(
     filter: &[sock_filter],
-    signals: Set,
+    inherited: Inherited,
     program: &Program,
     number: &OwnedFd,
     taken: &OwnedFd,
 ) -> ! {
-    signals.hold_off();
+    inherited.held_off.hold_off();
     // The runtime of this tool ignores it.
     signals::set_default(libc::SIGPIPE);
     let installed = rustix::thread::set_no_new_privs(true).and_then(|()| kernel::install(filter));
@@ -116,8 +127,11 @@ fn become_program(
     if told.is_err() || rustix::io::read(taken, &mut go) != Ok(1) {
         std::process::exit(NOT_EXECUTABLE);
     }
-    let why = kernel::become_program(&program.command, &program.environment);
-    let name = program.command[0].to_string_lossy();
+    if inherited.ignores_children {
+        signals::ignore(libc::SIGCHLD);
+    }
+    let why = kernel::become_program(program);
+    let name = program.file.to_string_lossy();
     let (status, why) = match why {
         Errno::NOENT => (NOT_FOUND, "command not found".to_owned()),
         why => (NOT_EXECUTABLE, std::io::Error::from(why).to_string()),

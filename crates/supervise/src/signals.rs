@@ -90,10 +90,16 @@ pub(crate) fn next(from: &OwnedFd) -> Option<Arrived> {
     })
 }
 
-/// What a signal does where nobody has said otherwise.
-pub(crate) fn set_default(signal: c_int) {
+/// What a signal does where nobody has said otherwise; whether it was ignored until now.
+pub(crate) fn set_default(signal: c_int) -> bool {
     // SAFETY: no handler is set.
-    unsafe { libc::signal(signal, libc::SIG_DFL) };
+    unsafe { libc::signal(signal, libc::SIG_DFL) == libc::SIG_IGN }
+}
+
+/// Has a signal ignored.
+pub(crate) fn ignore(signal: c_int) {
+    // SAFETY: no handler is set.
+    unsafe { libc::signal(signal, libc::SIG_IGN) };
 }
 
 /// Sends a signal to a process; one that has ended does not matter.

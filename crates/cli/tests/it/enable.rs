@@ -148,8 +148,7 @@ fn units_that_mif_cannot_serve_are_refused() {
             "static",
             126,
             "cannot reach PREFIX/root/usr/bin/static: statically linked, so no preload is loaded; \
-             nothing was written. Use a dynamically linked build, or a network namespace (ip netns \
-             exec).",
+             nothing was written. A supervisor reaches it: mif-run --reach=supervise.",
         ),
         (
             "gone",

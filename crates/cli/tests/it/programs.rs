@@ -7,12 +7,14 @@ use std::process::Command;
 use crate::{Prefix, Ran, is_root, set_mode};
 
 const MAIN: &str = "int main(void) { return 0; }\n";
-const STATIC: &str = "statically linked, so no preload is loaded; nothing was started. Use a \
-    dynamically linked build, or a network namespace (ip netns exec).\n";
+const STATIC: &str = "statically linked, so no preload is loaded; nothing was started. A \
+    supervisor reaches it: mif-run --reach=supervise.\n";
 const GO: &str = "a Go program, which makes its system calls without libc; nothing was started. \
-    Use a dynamically linked build, or a network namespace (ip netns exec).\n";
-const OTHER_BUILD: &str = "nothing was started. Use a build of the program for this host's own C \
-    library and architecture, or a network namespace (ip netns exec).\n";
+    A supervisor reaches it: mif-run --reach=supervise.\n";
+const OTHER_LIBC: &str = "nothing was started. A supervisor reaches it: mif-run \
+    --reach=supervise.\n";
+const OTHER_BUILD: &str = "nothing was started. Use a build of the program for this host's own \
+    architecture, or a network namespace (ip netns exec).\n";
 const PRIVILEGED: &str = "so the loader ignores the preload; nothing was started. Start mif-run \
     itself as the user that the program becomes, use a copy without these privileges, or a \
     network namespace (ip netns exec).\n";
@@ -117,7 +119,7 @@ fn other_loaders_and_architectures_are_refused() {
     let musl = prefix.compile("work/musl", MAIN, &[musl]);
     let why = format!(
         "PREFIX/work/musl: for musl (/lib/ld-musl-x86_64.so.1), and libmif.so is for glibc; \
-         {OTHER_BUILD}"
+         {OTHER_LIBC}"
     );
     prefix.is_refused(&musl, &why);
 
