@@ -24,7 +24,7 @@ use rustix::net::sockopt;
 
 use crate::address::Address;
 use crate::bind::{Binding, Judgement};
-use crate::caller::Call;
+use crate::caller::{Call, Threads};
 use crate::flow::{Connection, Policed, Subject};
 use crate::log::Level;
 use crate::{kernel, message, view};
@@ -58,6 +58,7 @@ pub(crate) struct Asked<'a> {
     pub(crate) by: &'a Policed,
     pub(crate) call: &'a Call,
     pub(crate) listener: BorrowedFd<'a>,
+    pub(crate) threads: &'a Threads,
     /// The address of a connection that has been begun.
     pub(crate) begun: Option<Address>,
 }
@@ -92,7 +93,7 @@ impl Asked<'_> {
     }
 
     fn on_ip_socket(&self, refusal: Errno, act: impl FnOnce(OwnedFd) -> Answer) -> Answer {
-        let socket = match self.call.descriptor(0) {
+        let socket = match self.call.descriptor(0, self.threads) {
             Ok(socket) => socket,
             // The number may be a socket's by the time that a call continues.
             Err(errno @ (Errno::BADF | Errno::SRCH)) => return Answer::Fail(errno),

@@ -3,6 +3,7 @@
 //! It is known by a number, which another thread may have by now; so whatever was read is believed
 //! only after the kernel has said that the call still waits (`kernel::is_waiting`).
 
+use std::cell::RefCell;
 use std::os::fd::OwnedFd;
 
 use libc::seccomp_notif;
@@ -54,20 +55,12 @@ impl Call {
     ///
     /// # Errors
     /// `EBADF` where it is not open, `EPERM` where the process is not to be looked at.
-    pub(crate) fn descriptor(&self, n: usize) -> Result<OwnedFd> {
+    pub(crate) fn descriptor(&self, n: usize, threads: &Threads) -> Result<OwnedFd> {
         let fd = self.integer(n);
         if fd < 0 {
             return Err(Errno::BADF);
         }
-        let thread = Pid::from_raw(self.thread()).ok_or(Errno::SRCH)?;
-        let process = match pidfd_open(thread, OF_THREAD) {
-            Err(Errno::INVAL) => {
-                let leader = process_of(self.thread()).and_then(Pid::from_raw);
-                pidfd_open(leader.ok_or(Errno::SRCH)?, PidfdFlags::empty())
-            }
-            opened => opened,
-        }?;
-        pidfd_getfd(process, fd, PidfdGetfdFlags::empty())
+        threads.descriptor(self.thread(), fd)
     }
 
     /// `length` bytes of memory.
@@ -103,9 +96,70 @@ impl Call {
     }
 }
 
+/// Threads that have called lately, as descriptors of them (`pidfd_open(2)`): to open one costs more
+/// than all else that is asked of the kernel for a call. One that is kept is never of a later thread
+/// that got the number.
+pub(crate) struct Threads([RefCell<Option<Thread>>; 64]);
+
+/// A thread's number, and the thread.
+type Thread = (i32, OwnedFd);
+
+impl Threads {
+    pub(crate) fn new() -> Self {
+        Self([const { RefCell::new(None) }; 64])
+    }
+
+    fn descriptor(&self, thread: i32, fd: i32) -> Result<OwnedFd> {
+        let take = |handle: &OwnedFd| pidfd_getfd(handle, fd, PidfdGetfdFlags::empty());
+        let place = thread.cast_unsigned() as usize % self.0.len();
+        let mut place = self.0[place].borrow_mut();
+        if let Some((_, handle)) = place.as_ref().filter(|(of, _)| *of == thread) {
+            match take(handle) {
+                // It has ended, and another has its number.
+                Err(Errno::SRCH) => {}
+                taken => return taken,
+            }
+        }
+        let number = Pid::from_raw(thread).ok_or(Errno::SRCH)?;
+        match pidfd_open(number, OF_THREAD) {
+            Ok(handle) => take(&place.insert((thread, handle)).1),
+            // The leader is not the thread, and may outlive it.
+            Err(Errno::INVAL) => {
+                let leader = process_of(thread).and_then(Pid::from_raw);
+                take(&pidfd_open(
+                    leader.ok_or(Errno::SRCH)?,
+                    PidfdFlags::empty(),
+                )?)
+            }
+            Err(errno) => Err(errno),
+        }
+    }
+}
+
 /// The process that a thread belongs to.
 pub(crate) fn process_of(thread: i32) -> Option<i32> {
     let status = std::fs::read_to_string(format!("/proc/{thread}/status")).ok()?;
     let line = status.lines().find_map(|line| line.strip_prefix("Tgid:"))?;
     line.trim().parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::process::{Command, Stdio};
+
+    use super::*;
+
+    #[test]
+    fn a_thread_that_has_ended_is_not_asked() {
+        let threads = Threads::new();
+        let mut cat = Command::new("cat").stdin(Stdio::piped()).spawn().unwrap();
+        let thread = i32::try_from(cat.id()).unwrap();
+        for _ in 0..2 {
+            assert!(threads.descriptor(thread, 0).is_ok());
+            assert_eq!(threads.descriptor(thread, 999).err(), Some(Errno::BADF));
+        }
+        cat.kill().unwrap();
+        cat.wait().unwrap();
+        assert_eq!(threads.descriptor(thread, 0).err(), Some(Errno::SRCH));
+    }
 }

@@ -17,7 +17,7 @@ use rustix::net::sockopt::{self, Timeout};
 
 use crate::address::Address;
 use crate::answer::{Answer, Asked};
-use crate::caller::Call;
+use crate::caller::{Call, Threads};
 use crate::flow::Policed;
 use crate::{kernel, sockets};
 
@@ -35,6 +35,7 @@ const MOST_INTERRUPTED: usize = 1024;
 /// Answers calls.
 pub(crate) struct Server<'a> {
     policed: &'a Policed,
+    threads: Threads,
     listener: OwnedFd,
     epoll: OwnedFd,
     waiting: HashMap<u64, Waiting>,
@@ -81,6 +82,7 @@ impl<'a> Server<'a> {
         }
         Ok(Self {
             policed,
+            threads: Threads::new(),
             listener,
             epoll,
             waiting: HashMap::new(),
@@ -123,7 +125,7 @@ impl<'a> Server<'a> {
         let call = Call(call);
         match self.interrupted.remove(&call.thread()) {
             Some((earlier, socket, result))
-                if earlier.repeats(&call) && socket_of(&call) == Some(socket) =>
+                if earlier.repeats(&call) && self.socket_of(&call) == Some(socket) =>
             {
                 self.tell(&call, Ok(result));
             }
@@ -136,6 +138,7 @@ impl<'a> Server<'a> {
             by: self.policed,
             call: &call,
             listener: self.listener.as_fd(),
+            threads: &self.threads,
             begun,
         };
         match asked.answer() {
@@ -177,10 +180,16 @@ impl<'a> Server<'a> {
             if self.interrupted.len() >= MOST_INTERRUPTED {
                 self.interrupted.clear();
             }
-            if let Some(socket) = socket_of(call) {
+            if let Some(socket) = self.socket_of(call) {
                 self.interrupted.insert(call.thread(), (*call, socket, val));
             }
         }
+    }
+
+    /// The cookie of the socket that a call is about.
+    fn socket_of(&self, call: &Call) -> Option<u64> {
+        let socket = call.descriptor(0, &self.threads).ok()?;
+        Some(sockets::cookie(socket.as_fd())).filter(|&cookie| cookie != 0)
     }
 
     fn wait_for(&mut self, call: Call, socket: OwnedFd, begun: Option<Address>) {
@@ -255,10 +264,4 @@ impl<'a> Server<'a> {
             self.tell(&call, Err(errno));
         }
     }
-}
-
-/// The cookie of the socket that a call is about.
-fn socket_of(call: &Call) -> Option<u64> {
-    let socket = call.descriptor(0).ok()?;
-    Some(sockets::cookie(socket.as_fd())).filter(|&cookie| cookie != 0)
 }

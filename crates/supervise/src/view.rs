@@ -68,12 +68,15 @@ pub(crate) fn connect_to_service(asked: &Asked<'_>) -> Answer {
     if asked.by.policy.leaves_names() {
         return Answer::Continue;
     }
-    // struct sockaddr_un: the path stands behind the family.
-    let path = asked.call.register(1).wrapping_add(2);
-    for service in SERVICES {
-        if asked.call.is_string(path, service) {
-            return Answer::Fail(Errno::NOENT);
-        }
+    // What cannot be read the kernel refuses.
+    let Ok(address) = asked.address(1, 2) else {
+        return Answer::Continue;
+    };
+    // struct sockaddr_un: the path stands behind the family, and ends with it or by a NUL.
+    let path = address.bytes().get(2..).unwrap_or_default();
+    let path = path.split(|&byte| byte == 0).next().unwrap_or_default();
+    if SERVICES.contains(&path) {
+        return Answer::Fail(Errno::NOENT);
     }
     Answer::Continue
 }
