@@ -5,7 +5,7 @@
 //! Both are ways round the hooks. An object that is opened with `RTLD_DEEPBIND` (as PHP opens its
 //! extensions) binds past every preload, so that flag is taken off under a policy. And what a
 //! program does by `syscall` (as libuv sends datagrams) is done by the hook of that call, if it has
-//! one; every other number costs three comparisons.
+//! one; every other number costs four comparisons.
 //!
 //! The stubs are assembler, so there are some for x86-64 and aarch64 only: elsewhere the two are libc's.
 
@@ -13,9 +13,11 @@ use std::ffi::{c_char, c_int, c_long, c_uint, c_void};
 use std::sync::atomic::{AtomicPtr, AtomicU32, Ordering};
 
 use libc::{mmsghdr, msghdr, size_t, sock_fprog, sockaddr, socklen_t, ssize_t};
+use rustix::io::Errno;
 
+use crate::connect::fail;
 use crate::strings::Strings;
-use crate::{hooks, sandbox};
+use crate::{hooks, ring, sandbox};
 
 #[cfg(target_arch = "aarch64")]
 mod aarch64;
@@ -90,18 +92,33 @@ as_long! {
     ) -> c_long;
 }
 
+/// `io_uring_setup(2)`: what a ring sends is sent by no call, so there is none where a policy does not
+/// allow it.
+unsafe extern "C-unwind" fn io_uring_setup(entries: c_uint, parameters: *mut c_void) -> c_long {
+    if ring::is_refused() {
+        return fail(Errno::NOSYS).into();
+    }
+    // SAFETY: the caller's own arguments.
+    unsafe { next_syscall()(libc::SYS_io_uring_setup, entries, parameters) }
+}
+
 /// seccomp(2), for which libc has no other way.
 unsafe extern "C-unwind" fn seccomp(
     operation: c_uint,
     flags: c_uint,
     program: *const sock_fprog,
 ) -> c_long {
-    type Syscall = unsafe extern "C-unwind" fn(c_long, ...) -> c_long;
-    let next = find("syscall\0", &SYSCALL);
-    // SAFETY: libc's function.
-    let next: Syscall = unsafe { std::mem::transmute(next) };
     // SAFETY: the caller's own arguments.
-    let call = || unsafe { next(libc::SYS_seccomp, operation, flags, program) };
+    let call = || unsafe { next_syscall()(libc::SYS_seccomp, operation, flags, program) };
     // SAFETY: as above.
     unsafe { sandbox::seccomp(operation, program, call) }
+}
+
+type Syscall = unsafe extern "C-unwind" fn(c_long, ...) -> c_long;
+
+/// libc's own.
+fn next_syscall() -> Syscall {
+    let next = find("syscall\0", &SYSCALL);
+    // SAFETY: libc's function.
+    unsafe { std::mem::transmute::<*mut c_void, Syscall>(next) }
 }

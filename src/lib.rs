@@ -72,6 +72,8 @@ mod resolver;
 mod resolver_call;
 mod resolver_state;
 mod reverse;
+#[cfg(any(target_arch = "aarch64", target_arch = "x86_64"))]
+mod ring;
 mod room;
 mod sandbox;
 mod secure;

@@ -58,6 +58,38 @@ fn there_is_no_call_that_nobody_watches() {
     }
 }
 
+/// What a ring sends is sent by no call.
+#[test]
+fn rings_are_there_where_the_policy_allows_them() {
+    let lab = Lab::new();
+    let allow = "use = \"wan1\"\n[reach]\nio_uring = \"allow\"\n";
+    let allow = lab.write("allow.toml", allow).display().to_string();
+    let native = lab.command(lab.probe("ring")).args([WHO, "7001"]).run();
+    assert_eq!(native.ok(), "ring 10.1.0.2", "this kernel has io_uring");
+    for (reach, build) in [
+        ("--reach=supervise", Build::Static),
+        ("--reach=preload", Build::Dynamic),
+    ] {
+        let lab = Lab::new();
+        let run = |options: [&str; 2]| {
+            let ring = lab.command(lab.probe_as("ring", build));
+            ring.args([WHO, "7001"])
+                .mif(&[reach, "-v", options[0], options[1]])
+                .run()
+        };
+        let out = run(["-i", "wan1"]);
+        assert_eq!(out.ok(), format!("ENOSYS {WAN1}"));
+        assert!(out.stderr.contains("io_uring_setup: refused"), "{out}");
+        only_by_wan1(&lab);
+        nothing_leaves(&lab, || {
+            assert_eq!(run(["-i", "wan9"]).ok(), "ENOSYS ENETUNREACH");
+        });
+        let out = run(["-p", &allow]);
+        assert_eq!(out.ok(), native.ok());
+        assert!(out.stderr.contains("io_uring_setup: allowed"), "{out}");
+    }
+}
+
 /// The children of a process, by their numbers outside of the lab.
 fn children(of: u32) -> Vec<u32> {
     let list = std::fs::read_to_string(format!("/proc/{of}/task/{of}/children"));

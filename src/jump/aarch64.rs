@@ -2,7 +2,7 @@
 
 use super::{
     DLOPEN, KEPT_FLAGS, SYSCALL, bind, connect, execve, execveat, find_dlopen, find_syscall,
-    listen, seccomp, sendmmsg, sendmsg, sendto, setsockopt,
+    io_uring_setup, listen, seccomp, sendmmsg, sendmsg, sendto, setsockopt,
 };
 
 /// dlopen(3): objects do not bind past the hooks.
@@ -38,6 +38,8 @@ unsafe extern "C-unwind" fn syscall() {
         "sub x16, x0, {sendmmsg}",
         "cmp x16, {execveat} - {sendmmsg}",
         "b.ls 2f",
+        "cmp w0, {io_uring_setup}",
+        "b.eq 2f",
         "1:",
         "adrp x16, {next}",
         "ldr x16, [x16, :lo12:{next}]",
@@ -75,6 +77,10 @@ unsafe extern "C-unwind" fn syscall() {
         "add x16, x16, :lo12:{our_seccomp}",
         "cmp w0, {seccomp}",
         "b.eq 3f",
+        "adrp x16, {our_io_uring_setup}",
+        "add x16, x16, :lo12:{our_io_uring_setup}",
+        "cmp w0, {io_uring_setup}",
+        "b.eq 3f",
         "adrp x16, {our_execve}",
         "add x16, x16, :lo12:{our_execve}",
         "cmp w0, {execve}",
@@ -102,6 +108,7 @@ unsafe extern "C-unwind" fn syscall() {
         setsockopt = const libc::SYS_setsockopt,
         sendmmsg = const libc::SYS_sendmmsg,
         seccomp = const libc::SYS_seccomp,
+        io_uring_setup = const libc::SYS_io_uring_setup,
         execve = const libc::SYS_execve,
         execveat = const libc::SYS_execveat,
         our_connect = sym connect,
@@ -112,6 +119,7 @@ unsafe extern "C-unwind" fn syscall() {
         our_setsockopt = sym setsockopt,
         our_sendmmsg = sym sendmmsg,
         our_seccomp = sym seccomp,
+        our_io_uring_setup = sym io_uring_setup,
         our_execve = sym execve,
         our_execveat = sym execveat,
         next = sym SYSCALL,

@@ -2,7 +2,7 @@
 
 use super::{
     DLOPEN, KEPT_FLAGS, SYSCALL, bind, connect, execve, execveat, find_dlopen, find_syscall,
-    listen, seccomp, sendmmsg, sendmsg, sendto, setsockopt,
+    io_uring_setup, listen, seccomp, sendmmsg, sendmsg, sendto, setsockopt,
 };
 
 /// dlopen(3): objects do not bind past the hooks.
@@ -34,6 +34,8 @@ unsafe extern "C-unwind" fn syscall() {
         "lea rax, [rdi - {sendmmsg}]",
         "cmp rax, {execveat} - {sendmmsg}",
         "jbe 2f",
+        "cmp edi, {io_uring_setup}",
+        "je 2f",
         "1:",
         "jmp qword ptr [rip + {next}]",
         "2:",
@@ -61,6 +63,9 @@ unsafe extern "C-unwind" fn syscall() {
         "lea rax, [rip + {our_seccomp}]",
         "cmp edi, {seccomp}",
         "je 3f",
+        "lea rax, [rip + {our_io_uring_setup}]",
+        "cmp edi, {io_uring_setup}",
+        "je 3f",
         "lea rax, [rip + {our_execve}]",
         "cmp edi, {execve}",
         "je 3f",
@@ -86,6 +91,7 @@ unsafe extern "C-unwind" fn syscall() {
         setsockopt = const libc::SYS_setsockopt,
         sendmmsg = const libc::SYS_sendmmsg,
         seccomp = const libc::SYS_seccomp,
+        io_uring_setup = const libc::SYS_io_uring_setup,
         execve = const libc::SYS_execve,
         execveat = const libc::SYS_execveat,
         our_connect = sym connect,
@@ -96,6 +102,7 @@ unsafe extern "C-unwind" fn syscall() {
         our_setsockopt = sym setsockopt,
         our_sendmmsg = sym sendmmsg,
         our_seccomp = sym seccomp,
+        our_io_uring_setup = sym io_uring_setup,
         our_execve = sym execve,
         our_execveat = sym execveat,
         next = sym SYSCALL,

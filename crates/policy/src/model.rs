@@ -30,6 +30,8 @@ pub struct Policy {
     pub interfaces: Interfaces,
     /// Whether the programs that the application starts are under this policy, too.
     pub children: Children,
+    /// Whether the application may use `io_uring`, whose calls pass mif by.
+    pub io_uring: bool,
     /// Address families that flows and answers may have.
     pub families: Families,
     /// The application's own `[dns]` table or `-d`: it stands before the one of the provisioning
@@ -221,6 +223,7 @@ impl Policy {
             local: true,
             interfaces: Interfaces::All,
             children: Children::Follow,
+            io_uring: false,
             families: Families::Any,
             dns: Dns::default(),
             addrsel: AddressSelection::default(),

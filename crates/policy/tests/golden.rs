@@ -76,6 +76,7 @@ fn dump(policy: &Policy) -> String {
         local,
         interfaces,
         children,
+        io_uring,
         families,
         ..
     } = policy;
@@ -89,6 +90,9 @@ fn dump(policy: &Policy) -> String {
     }
     if *children != Children::Follow {
         writeln!(out, "children {children:?}").unwrap();
+    }
+    if *io_uring {
+        writeln!(out, "io_uring {io_uring}").unwrap();
     }
     writeln!(out, "dns{}", dump_dns(&policy.dns)).unwrap();
     if policy.addrsel != AddressSelection::default() {

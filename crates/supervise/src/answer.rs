@@ -9,6 +9,7 @@
 //! |---|---|---|
 //! | `connect`, `bind`, `listen` | carried out here | continues |
 //! | `sendto` with a destination, `sendmsg`, `sendmmsg` | datagrams: carried out here; TCP, which looks at no destination: continues | continues |
+//! | `io_uring_setup` | fails, or continues where the policy says so | |
 //! | `open`, `openat` of `/etc/resolv.conf` to read it | the caller gets a view of it | |
 //!
 //! No call here waits: one that would is tried again when its socket is ready.
@@ -83,8 +84,22 @@ impl Asked<'_> {
             libc::SYS_sendmmsg => {
                 self.on_ip_socket(Errno::NETUNREACH, |socket| message::sendmmsg(self, socket))
             }
+            libc::SYS_io_uring_setup => self.ring(),
             _ => view::open(self),
         }
+    }
+
+    /// A ring buffer, whose calls nobody is asked about.
+    fn ring(&self) -> Answer {
+        let (level, outcome, answer) = if self.by.policy.io_uring {
+            let outcome = "allowed, and what it sends leaves by any network";
+            (Level::Decisions, outcome, Answer::Continue)
+        } else {
+            (Level::Refused, "refused", Answer::Fail(Errno::NOSYS))
+        };
+        let line = format_args!("io_uring_setup: {outcome} (reach.io_uring)");
+        self.by.log.line(level, self.call, line);
+        answer
     }
 
     /// Whether the thread that memory and descriptors were taken from is the caller.

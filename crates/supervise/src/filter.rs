@@ -24,12 +24,9 @@ const FIRST_FOREIGN: u32 = 0x4000_0000;
 #[cfg(target_arch = "x86_64")]
 const I386: [u32; 11] = [102, 345, 359, 361, 362, 363, 369, 370, 425, 426, 427];
 
-/// Ring buffers make system calls that no filter sees.
-const IO_URING: [c_long; 3] = [
-    libc::SYS_io_uring_setup,
-    libc::SYS_io_uring_enter,
-    libc::SYS_io_uring_register,
-];
+/// Ring buffers make system calls that no filter sees: to make one is asked about, to use one that was
+/// inherited is not there.
+const RINGS: [c_long; 2] = [libc::SYS_io_uring_enter, libc::SYS_io_uring_register];
 
 /// `linux/socket.h`.
 const AF_SMC: libc::c_int = 43;
@@ -39,12 +36,13 @@ const CARRIED_BY_IP: [libc::c_int; 3] = [libc::AF_RDS, libc::AF_RXRPC, AF_SMC];
 const OTHER_TRANSPORTS: [libc::c_int; 2] = [libc::IPPROTO_DCCP, libc::IPPROTO_SCTP];
 
 /// Asked about whatever their arguments are.
-const ASKED: [c_long; 5] = [
+const ASKED: [c_long; 6] = [
     libc::SYS_connect,
     libc::SYS_bind,
     libc::SYS_listen,
     libc::SYS_sendmsg,
     libc::SYS_sendmmsg,
+    libc::SYS_io_uring_setup,
 ];
 
 /// An `open` with one of these flags is not for reading a file.
@@ -52,8 +50,9 @@ const ASKED: [c_long; 5] = [
 const NOT_TO_READ: u32 =
     (libc::O_ACCMODE | libc::O_CREAT | libc::O_TRUNC | libc::O_PATH | libc::O_DIRECTORY) as u32;
 
-/// The filter; it asks about files that are opened to be read if `opens`.
-pub(crate) fn program(opens: bool) -> Vec<sock_filter> {
+/// The filter; it asks about files that are opened to be read if `opens`, and leaves `io_uring` there if
+/// `rings`.
+pub(crate) fn program(opens: bool, rings: bool) -> Vec<sock_filter> {
     let mut program = Program(Vec::new());
     program.load(ARCHITECTURE);
     program.unless_equal(NATIVE, |foreign| {
@@ -73,7 +72,7 @@ pub(crate) fn program(opens: bool) -> Vec<sock_filter> {
     for number in ASKED {
         program.when_equal(call(number), libc::SECCOMP_RET_USER_NOTIF);
     }
-    for number in IO_URING {
+    for number in RINGS.into_iter().filter(|_| !rings) {
         program.when_equal(call(number), fails(libc::ENOSYS));
     }
     program.when_call(libc::SYS_sendto, |send| {
@@ -217,7 +216,7 @@ mod tests {
 
     #[test]
     fn calls_are_told_apart_by_number_and_registers() {
-        let program = program(true);
+        let program = program(true, false);
         let says = |number, arguments| verdict(&program, NATIVE, call(number), arguments);
         for number in ASKED {
             assert_eq!(says(number, [0; 6]), ASK, "{number}");
@@ -233,7 +232,13 @@ mod tests {
         assert_eq!(says(libc::SYS_sendto, [3, 9, 9, 0, 0, 9]), ALLOW);
         assert_eq!(says(libc::SYS_sendto, [3, 9, 9, 0, 8, 0]), ASK);
         assert_eq!(says(libc::SYS_sendto, [3, 9, 9, 0, 1 << 32, 0]), ASK);
-        assert_eq!(says(libc::SYS_io_uring_setup, [0; 6]), fails(libc::ENOSYS));
+        for (rings, answer) in [(false, fails(libc::ENOSYS)), (true, ALLOW)] {
+            let program = super::program(true, rings);
+            let says = |number| verdict(&program, NATIVE, call(number), [0; 6]);
+            assert_eq!(says(libc::SYS_io_uring_setup), ASK);
+            assert_eq!(says(libc::SYS_io_uring_enter), answer);
+            assert_eq!(says(libc::SYS_io_uring_register), answer);
+        }
         let socket = |family: libc::c_int, protocol: libc::c_int| {
             let arguments = [
                 family.cast_unsigned().into(),
@@ -255,8 +260,8 @@ mod tests {
 
     #[test]
     fn only_files_that_are_opened_to_be_read_are_asked_about() {
-        let with = program(true);
-        let without = program(false);
+        let with = program(true, false);
+        let without = program(false, false);
         #[allow(clippy::cast_sign_loss)]
         let open = |program: &[_], flags: libc::c_int| {
             verdict(
@@ -274,7 +279,7 @@ mod tests {
 
     #[test]
     fn calls_of_another_kind_of_program_are_no_way_out() {
-        let program = program(true);
+        let program = program(true, true);
         let nothing = fails(libc::ENOSYS);
         let x32 = call(libc::SYS_connect) | FIRST_FOREIGN;
         assert_eq!(verdict(&program, NATIVE, x32, [0; 6]), nothing);

@@ -43,7 +43,7 @@ struct Inherited {
 /// # Errors
 /// Why it was not started.
 pub(crate) fn run(policed: &Policed, program: &Program) -> core::result::Result<u8, Trouble> {
-    let filter = filter::program(!policed.policy.leaves_names());
+    let filter = filter::program(!policed.policy.leaves_names(), policed.policy.io_uring);
     let others = Set::of_others();
     let inherited = Inherited {
         held_off: others.hold_off(),

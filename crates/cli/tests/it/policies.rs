@@ -16,7 +16,7 @@ const FAULTS: &str = "PREFIX/work/bad.toml:1:7: `use` has a wrong type
 PREFIX/work/bad.toml:2:1: unknown key `locl`
   |
 2 | locl = true
-  | ^^^^ expected one of use, listen, explicit, local, interfaces, children, family, dns, addrsel, rule, pvd; did you mean `local`?
+  | ^^^^ expected one of use, listen, explicit, local, interfaces, children, reach, family, dns, addrsel, rule, pvd; did you mean `local`?
 ";
 
 #[test]

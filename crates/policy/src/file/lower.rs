@@ -78,6 +78,7 @@ pub(super) fn lower(
         local: app.local.unwrap_or(true),
         interfaces: app.interfaces.unwrap_or(Interfaces::All),
         children: app.children.unwrap_or(Children::Follow),
+        io_uring: app.reach.io_uring.unwrap_or(false),
         families: app.family.unwrap_or(Families::Any),
         dns,
         addrsel: app.addrsel.clone(),

@@ -7,6 +7,7 @@
 mod addrsel;
 mod dns;
 mod lower;
+mod reach;
 mod read;
 mod server;
 mod spelling;

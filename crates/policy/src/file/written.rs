@@ -9,7 +9,7 @@ use toml::de::DeTable;
 
 use super::read::{At, Placed, Report, Table, Value};
 use super::words::{self, Destination};
-use super::{addrsel, dns};
+use super::{addrsel, dns, reach};
 use crate::addrsel::AddressSelection;
 use crate::fault::{Wrong, quoted};
 use crate::model::{Children, Dns, Explicit, Families, Interfaces};
@@ -37,6 +37,8 @@ pub(super) struct App {
     pub(super) interfaces: Option<Interfaces>,
     /// `children`
     pub(super) children: Option<Children>,
+    /// `[reach]`
+    pub(super) reach: reach::Reach,
     /// `family`
     pub(super) family: Option<Families>,
     /// `[dns]`
@@ -83,6 +85,7 @@ pub(super) struct Rule {
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Section {
     App,
+    Reach,
     Rule,
     Dns,
     PvdDns,
@@ -98,6 +101,7 @@ enum Section {
 pub fn keys() -> Vec<String> {
     let sections = [
         (Section::App, ""),
+        (Section::Reach, "reach."),
         (Section::Rule, "rule."),
         (Section::Dns, "dns."),
         (Section::AddressSelection, "addrsel."),
@@ -156,6 +160,7 @@ fn read_app(table: &mut Table<'_>, report: &mut Report<'_>) -> App {
             ];
             value.one_of(&words, report)
         }),
+        reach: reach::read(table.take("reach"), report),
         family: table.take("family").and_then(|value| {
             let words = [
                 ("any", Families::Any),
@@ -322,8 +327,9 @@ fn elements<'t>(
 }
 
 impl Section {
-    const ALL: [Self; 8] = [
+    const ALL: [Self; 9] = [
         Self::App,
+        Self::Reach,
         Self::Rule,
         Self::Dns,
         Self::PvdDns,
@@ -337,6 +343,7 @@ impl Section {
     fn place(self) -> &'static str {
         match self {
             Self::App => "an application's file, before every table",
+            Self::Reach => reach::PLACE,
             Self::Rule => "[[rule]]",
             Self::Dns => dns::PLACE,
             Self::PvdDns => dns::PLACE_OF_PVD,
@@ -353,6 +360,7 @@ impl Section {
         let report = &mut Report::new(Vec::new());
         match self {
             Self::App => drop(read_app(&mut table, report)),
+            Self::Reach => drop(reach::read_table(&mut table, report)),
             Self::Rule => drop(read_rule(&mut table, At::Option(""), report)),
             Self::Dns => drop(dns::read_app(&mut table, report)),
             Self::PvdDns => drop(dns::read_pvd(&mut table, report)),
