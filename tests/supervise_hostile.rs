@@ -135,3 +135,37 @@ fn without_its_supervisor_nothing_leaves() {
     front.close_stdin();
     assert_eq!(front.wait().ok(), format!("{WAN1}\nENOSYS\nENOSYS"));
 }
+
+/// Each round kills the supervisor while the program connects and sends, some before it has begun to.
+#[test]
+fn it_may_be_killed_at_any_moment() {
+    const ROUNDS: u64 = 100;
+    /// Microseconds: a round of the program takes some hundreds.
+    const LATEST: u64 = 20_000;
+    let lab = Lab::new();
+    let hammer = lab.probe_as("hammer", Build::Static);
+    let seed = std::env::var("SEED").map_or(8, |seed| seed.parse().unwrap());
+    eprintln!("SEED={seed}");
+    let mut random: u64 = seed;
+    for round in 0..ROUNDS {
+        // Knuth's MMIX.
+        random = random.wrapping_mul(6_364_136_223_846_793_005);
+        random = random.wrapping_add(1_442_695_040_888_963_407);
+        let front = lab.command(&hammer).args([WHO, "7001"]).mif(&BY_WAN1);
+        let front = front.spawn();
+        let supervisor = supervisor(&front);
+        if round % 10 > 0 {
+            front.wait_for_line("begun");
+            std::thread::sleep(Duration::from_micros((random >> 32) % LATEST));
+        }
+        signal(supervisor, rustix::process::Signal::KILL);
+        let out = front.wait();
+        let ended = out.stdout.ends_with("ENOSYS\n") || out.code == Some(126);
+        assert!(ended, "round {round}: {out}");
+    }
+    // What answers a connection that was only begun is the kernel's, and by the wrong way natively.
+    let left = |router| lab.packets(router) - lab.spoofed_packets(router);
+    assert_eq!([left("ra"), left("rv")], [0, 0]);
+    assert!(lab.packets("rb") > ROUNDS);
+    assert!(lab.peers().iter().all(|peer| peer == WAN1));
+}

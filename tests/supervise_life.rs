@@ -183,16 +183,24 @@ fn a_handled_signal_does_not_end_a_connect() {
 }
 
 #[test]
-fn hundreds_that_wait_hold_up_nobody() {
+fn a_thousand_that_wait_hold_up_nobody() {
     let lab = Lab::new();
     let text = format!(
-        "import socket, threading\n\
+        "import os, signal, socket, threading\n\
          def wait():\n    \
              try: socket.socket().connect(('{SILENT}', 7001))\n    \
              except OSError: pass\n\
-         for _ in range(300): threading.Thread(target=wait, daemon=True).start()\n\
+         def crowd():\n    \
+             child = os.fork()\n    \
+             if child: return child\n    \
+             for _ in range(250): threading.Thread(target=wait, daemon=True).start()\n    \
+             os.write(said, b'x')\n    \
+             signal.pause()\n\
+         heard, said = os.pipe()\n\
+         crowds = [crowd() for _ in range(4)]\n\
+         for _ in crowds: os.read(heard, 1)\n\
          for _ in range(20): print(socket.create_connection(('{WHO}', 7001)).recv(99).decode().split()[0], flush=True)\n\
-         import os; os._exit(0)\n"
+         for child in crowds: os.kill(child, signal.SIGKILL)\n"
     );
     assert_eq!(python(&lab, &text).ok(), [WAN1; 20].join("\n"));
     only_by_wan1(&lab);
