@@ -1,6 +1,8 @@
 //! What a call may cost: no allocation, no descriptor, no thread, and as many system calls as
 //! promised; and what the library exports and loads.
 
+use std::os::unix::fs::PermissionsExt;
+
 use mif_lab::Lab;
 
 const BY_WAN1: [(&str, &str); 2] = [("MIF_INTERFACE", "wan1"), ("MIF_DNS", "10.2.0.1")];
@@ -35,6 +37,21 @@ fn calls_allocate_nothing_and_leave_nothing_open() {
     // last words elsewhere, but there is none.
     assert!(lab.packets("rb") > 5000);
     assert_eq!(lab.packets("ra"), lab.spoofed_packets("ra"));
+}
+
+/// The tool is no program here, so that each call fails, and its caller goes on.
+#[test]
+fn having_a_program_supervised_allocates_nothing() {
+    let lab = Lab::new();
+    let tool = lab.dir().join("bin/mif");
+    std::fs::remove_file(&tool).unwrap();
+    let tool = lab.write("bin/mif", "no program");
+    std::fs::set_permissions(&tool, PermissionsExt::from_mode(0o755)).unwrap();
+    let command = lab.command(lab.probe("budget"));
+    let command = command.args(["execve static", "1000"]).preload();
+    let out = command.env("MIF_INTERFACE", "wan1").run();
+    let expected = "0 allocations, +0 descriptors, +0 threads, 1000 failed";
+    assert_eq!((out.ok(), &*out.stderr), (expected, ""));
 }
 
 #[test]
