@@ -5,7 +5,8 @@
 
 use std::fmt;
 use std::net::IpAddr;
-use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering, fence};
+use std::ops::Deref;
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering, fence};
 
 use rustix::io::Errno;
 
@@ -20,7 +21,7 @@ const ATTEMPTS: usize = 4;
 const WORDS: usize = 16;
 
 pub(crate) struct Addresses {
-    entries: Box<[Entry]>,
+    entries: Table,
     /// Entries in use; above `CAPACITY` the table is not the whole.
     count: AtomicUsize,
     /// Odd while the table is being written.
@@ -38,7 +39,16 @@ pub(crate) struct Addresses {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Unsure;
 
-#[derive(Default)]
+/// Room for the addresses, which is there before the first call needs it. Most processes never do, and
+/// the first table of a process is memory that nobody has written to: it costs them nothing.
+enum Table {
+    First(&'static [Entry; CAPACITY]),
+    Further(Box<[Entry]>),
+}
+
+static FIRST: [Entry; CAPACITY] = [const { Entry::new() }; CAPACITY];
+static FIRST_IS_TAKEN: AtomicBool = AtomicBool::new(false);
+
 struct Entry {
     high: AtomicU64,
     low: AtomicU64,
@@ -48,7 +58,7 @@ struct Entry {
 impl Addresses {
     pub(crate) fn new() -> Self {
         Self {
-            entries: (0..CAPACITY).map(|_| Entry::default()).collect(),
+            entries: Table::take(),
             count: AtomicUsize::new(0),
             sequence: AtomicU32::new(0),
             read_at: AtomicU64::new(0),
@@ -191,7 +201,37 @@ impl Addresses {
     }
 }
 
+impl Table {
+    fn take() -> Self {
+        if FIRST_IS_TAKEN.swap(true, Ordering::Relaxed) {
+            Self::Further((0..CAPACITY).map(|_| Entry::new()).collect())
+        } else {
+            Self::First(&FIRST)
+        }
+    }
+}
+
+impl Deref for Table {
+    type Target = [Entry];
+
+    #[inline]
+    fn deref(&self) -> &[Entry] {
+        match self {
+            Self::First(entries) => *entries,
+            Self::Further(entries) => entries,
+        }
+    }
+}
+
 impl Entry {
+    const fn new() -> Self {
+        Self {
+            high: AtomicU64::new(0),
+            low: AtomicU64::new(0),
+            index: AtomicU32::new(0),
+        }
+    }
+
     fn store(&self, address: Address) {
         let (high, low) = words(address.ip);
         self.high.store(high, Ordering::Relaxed);
