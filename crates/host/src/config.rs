@@ -8,7 +8,6 @@
 use std::env;
 use std::ffi::OsString;
 use std::fmt;
-use std::fs;
 use std::io;
 use std::path::{Component, Path, PathBuf};
 
@@ -138,47 +137,27 @@ impl Environment {
     /// # Errors
     /// [`LoadError::Read`] and [`LoadError::Distrusted`].
     pub fn text(&self, path: &Path) -> Result<Option<Text>, LoadError> {
-        // A symbolic link without its target is there, and means that something is amiss.
-        let dangling = || fs::symlink_metadata(path).is_ok();
-        match self.named(path) {
-            Ok(text) => Ok(Some(text)),
-            Err(LoadError::Read { error, .. })
-                if match error.kind() {
-                    io::ErrorKind::NotFound => !dangling(),
-                    kind => matches!(
-                        kind,
-                        io::ErrorKind::NotADirectory | io::ErrorKind::InvalidFilename
-                    ),
-                } =>
-            {
-                Ok(None)
-            }
-            Err(error) => Err(error),
+        match self.read(path) {
+            Err(Untrusted::Absent(_)) => Ok(None),
+            read => read.map(Some).map_err(|why| LoadError::of(path, why)),
         }
     }
 
     /// The text of a file that must be there.
     fn named(&self, path: &Path) -> Result<Text, LoadError> {
-        let up = path.components().any(|part| part == Component::ParentDir);
-        let text = trust::policy(path, path.starts_with(&self.system) && !up);
-        let path = path.to_owned();
-        match text {
-            Ok(text) => Ok(Text {
-                path: path.display().to_string().into(),
-                text,
-            }),
-            Err(Untrusted::Unread(error)) => Err(LoadError::Read { path, error }),
-            Err(Untrusted::File(why)) => Err(LoadError::Distrusted {
-                path,
-                folder: None,
-                why,
-            }),
-            Err(Untrusted::Folder(folder, why)) => Err(LoadError::Distrusted {
-                path,
-                folder: Some(folder),
-                why,
-            }),
-        }
+        self.read(path).map_err(|why| LoadError::of(path, why))
+    }
+
+    fn read(&self, path: &Path) -> Result<Text, Untrusted> {
+        let is_hosts = || {
+            let up = path.components().any(|part| part == Component::ParentDir);
+            path.starts_with(&self.system) && !up
+        };
+        let text = trust::policy(path, is_hosts)?;
+        Ok(Text {
+            path: path.display().to_string().into(),
+            text,
+        })
     }
 
     /// The first of the files that is there.
@@ -263,10 +242,39 @@ fn is_name(name: &str) -> bool {
 }
 
 fn app_files(folders: &[PathBuf], name: &str) -> Vec<PathBuf> {
-    folders
-        .iter()
-        .map(|folder| folder.join("apps").join(format!("{name}.toml")))
-        .collect()
+    let file = |folder: &PathBuf| {
+        let parts = [
+            folder.as_os_str(),
+            "/apps/".as_ref(),
+            name.as_ref(),
+            ".toml".as_ref(),
+        ];
+        PathBuf::from(parts.into_iter().collect::<OsString>())
+    };
+    folders.iter().map(file).collect()
+}
+
+impl LoadError {
+    fn of(path: &Path, why: Untrusted) -> Self {
+        let path = path.to_owned();
+        match why {
+            Untrusted::Absent(why) => Self::Read {
+                path,
+                error: why.into(),
+            },
+            Untrusted::Unread(error) => Self::Read { path, error },
+            Untrusted::File(why) => Self::Distrusted {
+                path,
+                folder: None,
+                why,
+            },
+            Untrusted::Folder(folder, why) => Self::Distrusted {
+                path,
+                folder: Some(folder),
+                why,
+            },
+        }
+    }
 }
 
 impl fmt::Display for LoadError {

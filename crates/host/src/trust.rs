@@ -9,6 +9,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use mif_socket::Descriptor;
+use rustix::buffer::spare_capacity;
 use rustix::fs::{FileType, Mode, OFlags, Stat};
 use rustix::io::Errno;
 
@@ -39,6 +40,8 @@ pub enum Distrust {
 /// Why there is no text of a policy's file.
 #[derive(Debug)]
 pub(crate) enum Untrusted {
+    /// Nothing has this name, not even a link without a target.
+    Absent(Errno),
     /// It cannot be read.
     Unread(io::Error),
     /// It does not count.
@@ -56,9 +59,25 @@ impl From<Errno> for Untrusted {
 /// Opens a file, or whatever else somebody put there, without waiting for it and without making it
 /// the terminal of the process.
 pub(crate) fn open(path: &Path) -> Result<Descriptor, Errno> {
+    open_with(path, OFlags::empty())
+}
+
+fn open_with(path: &Path, more: OFlags) -> Result<Descriptor, Errno> {
     let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOCTTY;
-    let open = || rustix::fs::open(path, flags, Mode::empty());
+    let open = || rustix::fs::open(path, flags | more, Mode::empty());
     rustix::io::retry_on_intr(open).map(Descriptor::from)
+}
+
+/// Opens what has this name. What has none is told from a link without a target, which means that
+/// something is amiss, by one system call: most files that are asked for are not there.
+fn open_named(path: &Path) -> Result<Descriptor, Untrusted> {
+    match open_with(path, OFlags::NOFOLLOW) {
+        Err(Errno::LOOP) => Ok(open(path)?),
+        Err(why @ (Errno::NOENT | Errno::NOTDIR | Errno::NAMETOOLONG)) => {
+            Err(Untrusted::Absent(why))
+        }
+        opened => Ok(opened?),
+    }
 }
 
 /// Whether an open file counts: a regular one of root's, the user's, or one more account's, that
@@ -114,16 +133,16 @@ pub(crate) fn unmapped() -> Option<u32> {
 /// where this user namespace has no number for root: nobody else could have put them there.
 ///
 /// # Errors
-/// The kernel's word, or that the file or its folder does not count.
-pub(crate) fn policy(path: &Path, is_hosts: bool) -> Result<String, Untrusted> {
-    let file = open(path)?;
+/// There is none, the kernel's word, or that the file or its folder does not count.
+pub(crate) fn policy(path: &Path, is_hosts: impl FnOnce() -> bool) -> Result<String, Untrusted> {
+    let file = open_named(path)?;
     let stat = rustix::fs::fstat(&file)?;
     let folder = match path.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => folder,
         _ => Path::new("."),
     };
     let mut account = None;
-    if is_hosts && !is_believed(stat.st_uid, None) {
+    if !is_believed(stat.st_uid, None) && is_hosts() {
         account = unmapped();
     }
     judge(&stat, account).map_err(Untrusted::File)?;
@@ -139,12 +158,14 @@ pub(crate) fn policy(path: &Path, is_hosts: bool) -> Result<String, Untrusted> {
 /// Why it cannot be read, in words.
 pub(crate) fn text(file: &Descriptor, size: i64) -> Result<String, String> {
     let size = usize::try_from(size).unwrap_or(0);
-    let mut bytes = Vec::new();
-    let mut block = [0; 4096];
+    let mut bytes = Vec::with_capacity(size.min(LONGEST));
     while size == 0 || bytes.len() < size {
-        match rustix::io::retry_on_intr(|| rustix::io::read(file, &mut block)) {
+        if bytes.len() == bytes.capacity() {
+            bytes.reserve(4096);
+        }
+        match rustix::io::retry_on_intr(|| rustix::io::read(file, spare_capacity(&mut bytes))) {
             Ok(0) => break,
-            Ok(read) => bytes.extend_from_slice(&block[..read]),
+            Ok(_) => (),
             Err(why) => return Err(format!("cannot be read: {why}")),
         }
         if bytes.len() > LONGEST {
