@@ -8,14 +8,13 @@ use mif_host::{Host, View};
 use mif_policy::Policy;
 use mif_resolve::Cache;
 use once_cell::race::OnceBox;
-use rustix::event::{PollFd, PollFlags, Timespec};
 
 use crate::environment::Kept;
 use crate::hosts_file::HostsFile;
 use crate::learned::Learned;
 use crate::log::{Level, Log};
 use crate::log_target::Target;
-use crate::{clock, errno, flags, guard, hooks};
+use crate::{clock, errno, flags, guard, hooks, inherited};
 
 /// A policy in force.
 #[derive(Debug)]
@@ -138,7 +137,7 @@ fn load() -> Option<Active> {
     };
     match mif_host::config::load(&environment, &program) {
         Ok(Loaded::Policy { policy, .. }) => {
-            note_inherited_sockets();
+            inherited::note_sockets();
             Some(activate(policy, log(&program), false))
         }
         Ok(Loaded::NoPolicy { .. }) => None,
@@ -249,39 +248,4 @@ fn own_file() -> Vec<u8> {
 fn file_name(path: &[u8]) -> String {
     let name = path.rsplit(|&byte| byte == b'/').next();
     String::from_utf8_lossy(name.unwrap_or_default()).into_owned()
-}
-
-/// Raises what is not known of sockets that came over exec: an application that was handed one
-/// (inetd, systemd) may have it bound or pinned.
-fn note_inherited_sockets() {
-    /// Descriptors that are looked at. Above the soft limit of `RLIMIT_NOFILE`, poll(2) fails, and
-    /// then nothing is known and all is asked.
-    const LOOKED_AT: usize = 256;
-    let mut polled: Vec<PollFd<'_>> = (0..LOOKED_AT)
-        .filter_map(|fd| i32::try_from(fd).ok())
-        // SAFETY: a number that poll(2) is asked about; it answers POLLNVAL for one not open.
-        .map(|fd| PollFd::from_borrowed_fd(unsafe { borrow(fd) }, PollFlags::empty()))
-        .collect();
-    let now = Timespec {
-        tv_sec: 0,
-        tv_nsec: 0,
-    };
-    let found = match rustix::event::poll(&mut polled, Some(&now)) {
-        Err(_) => true,
-        Ok(_) => (0..).zip(&polled).any(|(fd, polled)| {
-            !polled.revents().contains(PollFlags::NVAL)
-                // SAFETY: open a moment ago, and only asked about.
-                && mif_socket::local_address(unsafe { borrow(fd) }).is_some()
-        }),
-    };
-    if found {
-        flags::raise(flags::BOUND | flags::PINNED | flags::PREFERS);
-    }
-}
-
-/// # Safety
-/// The number is only used in system calls that answer `EBADF` for one that is not open.
-unsafe fn borrow(fd: i32) -> std::os::fd::BorrowedFd<'static> {
-    // SAFETY: the caller's contract; -1, the one forbidden value, is not passed.
-    unsafe { std::os::fd::BorrowedFd::borrow_raw(fd) }
 }

@@ -47,6 +47,7 @@ mod hooks;
 mod hostent;
 mod hosts_file;
 mod if_inet6;
+mod inherited;
 mod init;
 mod interfaces;
 #[cfg(any(target_arch = "aarch64", target_arch = "x86_64"))]

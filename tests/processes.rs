@@ -139,11 +139,12 @@ fn a_socket_that_came_over_exec() {
             &format!("use = \"wan1\"\nexplicit = \"{explicit}\"\n"),
         )
     };
-    let run = |explicit: &str, source: &str, to: &str| {
-        let words = [library, source, to, "7001"];
+    let run_as = |least: &str, explicit: &str, source: &str, to: &str| {
+        let words = [library, source, to, "7001", least];
         let probe = lab.command(lab.probe("inherited")).args(words);
         probe.env("MIF_POLICY", policy(explicit)).run()
     };
+    let run = |explicit: &str, source: &str, to: &str| run_as("3", explicit, source, to);
     // What the socket was given inside the network is kept.
     for (source, to, peer) in [
         (WAN1, WHO, WAN1),
@@ -172,6 +173,11 @@ fn a_socket_that_came_over_exec() {
         ("wan0", WHO6, "2001:db8:1::2"),
     ] {
         assert_eq!(lines(&run("respect", source, to)), ["0", peer], "{source}");
+    }
+    // Whatever its number is, up to where descriptors are looked at.
+    for least in ["63", "64", "191", "255"] {
+        let said = run_as(least, "respect", "10.1.0.2", WHO);
+        assert_eq!(lines(&said), ["0", "10.1.0.2"], "{least}");
     }
 }
 

@@ -1,11 +1,14 @@
-/* Makes a socket without mif, bound to the address SOURCE or to the device SOURCE, and becomes
-   itself under the preload LIBRARY: says what the inherited socket's connect to ADDRESS PORT came
-   to, and the peer that the far end saw. */
+/* Makes a socket without mif, bound to the address SOURCE or to the device SOURCE, with a number of
+   LEAST or above, and becomes itself under the preload LIBRARY: says what the inherited socket's
+   connect to ADDRESS PORT came to, and the peer that the far end saw.
+   inherited LIBRARY SOURCE ADDRESS PORT LEAST */
+#include <fcntl.h>
+
 #include "tcp.h"
 
 int main(int count, char **words)
 {
-    if (count == 6) {
+    if (count == 7) {
         int fd = atoi(words[1]);
         struct destination to = destination(words[4], words[5]);
         int connected = connect_to(fd, &to);
@@ -19,7 +22,9 @@ int main(int count, char **words)
         return 0;
     }
     struct destination to = destination(words[3], words[4]);
-    int fd = stream_for(&to, 0);
+    int made = stream_for(&to, 0);
+    int fd = fcntl(made, F_DUPFD, atoi(words[5]));
+    close(made);
     int put;
     if (strpbrk(words[2], ".:") != NULL) {
         struct destination from = destination(words[2], "0");
@@ -33,6 +38,6 @@ int main(int count, char **words)
     char number[16];
     snprintf(number, sizeof number, "%d", fd);
     setenv("LD_PRELOAD", words[1], 1);
-    execl("/proc/self/exe", words[0], number, words[1], words[2], words[3], words[4], NULL);
+    execl("/proc/self/exe", words[0], number, words[1], words[2], words[3], words[4], words[5], NULL);
     return 4;
 }
