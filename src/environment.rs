@@ -4,8 +4,7 @@
 //! An environment that has all it needs is the caller's own, pointer and all. Any other is a list of
 //! pointers on the stack.
 
-use std::ffi::{CStr, CString, OsStr, c_char, c_int};
-use std::os::unix::ffi::OsStrExt;
+use std::ffi::{CStr, CString, c_char, c_int};
 
 use mif_policy::Children;
 use mif_program::barrier::file_name;
@@ -99,15 +98,29 @@ impl Kept {
             return Self::default();
         }
         let library = secure::own_path().map_or(&b""[..], |path| file_name(path.to_bytes()));
-        let preload = std::env::var_os(PRELOAD).unwrap_or_default();
-        let ours = elements(preload.as_bytes()).find(|element| file_name(element) == library);
-        Self {
-            preload: ours.and_then(|element| assignment(PRELOAD, OsStr::from_bytes(element))),
+        let mut kept = Self {
             library: library.to_vec(),
             hears: true,
-            selection: SELECTION.map(of_process),
-            manner: MANNER.map(of_process),
+            ..Self::default()
+        };
+        // SAFETY: the process is starting, and nobody writes to its environment meanwhile.
+        for entry in unsafe { own() } {
+            let Some((name, value)) = of_interest(entry.to_bytes()) else {
+                continue;
+            };
+            if name == PRELOAD.as_bytes() {
+                let ours = elements(value).find(|element| file_name(element) == library);
+                let ours = ours.and_then(|element| assignment(PRELOAD, element));
+                kept.preload = kept.preload.or(ours);
+            } else if !value.is_empty() {
+                if let Some(index) = position(&SELECTION, name) {
+                    kept.selection[index].get_or_insert_with(|| entry.into());
+                } else if let Some(index) = position(&MANNER, name) {
+                    kept.manner[index].get_or_insert_with(|| entry.into());
+                }
+            }
         }
+        kept
     }
 
     /// What `environment` has of this; `None` where memory that cannot be read comes before the null
@@ -327,13 +340,41 @@ impl<'t> Text<'t> {
     }
 }
 
-fn of_process(name: &str) -> Option<CString> {
-    let value = std::env::var_os(name).filter(|value| !value.is_empty())?;
-    assignment(name, &value)
+fn assignment(name: &str, value: &[u8]) -> Option<CString> {
+    CString::new([name.as_bytes(), b"=", value].concat()).ok()
 }
 
-fn assignment(name: &str, value: &OsStr) -> Option<CString> {
-    CString::new([name.as_bytes(), b"=", value.as_bytes()].concat()).ok()
+/// The variables of this process that may be of these.
+///
+/// # Safety
+/// Nobody writes to the environment, nor to what it points to, while it is gone through.
+unsafe fn own() -> impl Iterator<Item = &'static CStr> {
+    // SAFETY: libc's variable; the caller's contract.
+    let mut next = unsafe { libc::environ }.cast_const();
+    let entries = std::iter::from_fn(move || {
+        if next.is_null() {
+            return None;
+        }
+        // SAFETY: the null pointer that ends the array has not been met yet.
+        let entry = unsafe { next.read() };
+        next = next.wrapping_add(1);
+        (!entry.is_null()).then_some(entry)
+    });
+    entries
+        // SAFETY: an entry of the environment is a C string.
+        .filter(|&entry| unsafe { begins_right(entry) })
+        // SAFETY: the same.
+        .map(|entry| unsafe { CStr::from_ptr(entry) })
+}
+
+/// Whether a variable may be one of these, by its first letter.
+///
+/// # Safety
+/// `entry` is a C string.
+#[inline]
+unsafe fn begins_right(entry: *const c_char) -> bool {
+    // SAFETY: a C string has at least its NUL.
+    matches!(unsafe { entry.cast::<u8>().read() }, b'L' | b'M')
 }
 
 /// What ld.so makes of a value of `LD_PRELOAD`.
@@ -356,13 +397,16 @@ unsafe fn ours(entry: *const c_char) -> Option<(&'static [u8], &'static [u8])> {
     if !is_there(entry) {
         return None;
     }
-    // SAFETY: a C string has at least its NUL.
-    let first = unsafe { entry.cast::<u8>().read() };
-    if !matches!(first, b'L' | b'M') {
+    // SAFETY: the caller's contract.
+    if !unsafe { begins_right(entry) } {
         return None;
     }
     // SAFETY: the caller's contract.
-    let entry = unsafe { c_string(entry) }?.to_bytes();
+    of_interest(unsafe { c_string(entry) }?.to_bytes())
+}
+
+/// The same of its bytes.
+fn of_interest(entry: &[u8]) -> Option<(&[u8], &[u8])> {
     if !entry.starts_with(b"LD_PRELOAD=") && !entry.starts_with(b"MIF_") {
         return None;
     }
