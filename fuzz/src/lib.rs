@@ -10,7 +10,7 @@ use std::time::SystemTime;
 
 use mif_announce::{Information, Name, advertisement, domain};
 use mif_policy::{
-    Dns, Flow, Gave, Host, Link, Policy, Protocol, PvdId, Server, Unusable, Verdict, parse,
+    Dns, Flow, Gave, Host, Link, Policy, Protocol, PvdId, Server, Unusable, Verdict,
 };
 use mif_resolve::{Ask, hosts};
 use mif_socket::cmsg::{Writer, pieces};
@@ -150,7 +150,7 @@ pub fn policy(bytes: &[u8]) {
     let Ok(text) = str::from_utf8(bytes) else {
         return;
     };
-    let policy = match parse(&golden::input("fuzz.toml", text)) {
+    let policy = match golden::policy("fuzz.toml", text) {
         Ok(policy) => policy,
         Err(faults) => {
             assert!(!faults.0.is_empty(), "refused without a fault");

@@ -7,13 +7,15 @@
 
 use std::env;
 use std::ffi::OsString;
-use std::fmt;
-use std::io;
 use std::path::{Component, Path, PathBuf};
 
-use mif_policy::{Faults, Input, Options, Policy, Text, parse};
+use mif_policy::{Input, Options, Policy, Text, parse_with};
 
-use crate::trust::{self, Distrust, Untrusted};
+use crate::trust::{self, Untrusted};
+
+mod error;
+
+pub use error::LoadError;
 
 /// The environment that decides about policies, as values.
 #[derive(Clone, Debug, Default)]
@@ -52,36 +54,6 @@ pub enum Loaded {
         /// The files that would have.
         searched: Vec<PathBuf>,
     },
-}
-
-/// Why there is no policy although one is asked for.
-#[derive(Debug)]
-pub enum LoadError {
-    /// A file cannot be read.
-    Read {
-        /// The file.
-        path: PathBuf,
-        /// Why not.
-        error: io::Error,
-    },
-    /// Somebody else may have written a file.
-    Distrusted {
-        /// The file.
-        path: PathBuf,
-        /// Its folder, if that is why.
-        folder: Option<PathBuf>,
-        /// Why it does not count.
-        why: Distrust,
-    },
-    /// `MIF_APP` names an application that has no file.
-    NoSuchApp {
-        /// The name.
-        name: String,
-        /// Where its file was looked for; empty if the name cannot be a file's.
-        searched: Vec<PathBuf>,
-    },
-    /// The texts or the options have faults.
-    Faults(Faults),
 }
 
 impl Environment {
@@ -137,7 +109,7 @@ impl Environment {
     /// # Errors
     /// [`LoadError::Read`] and [`LoadError::Distrusted`].
     pub fn text(&self, path: &Path) -> Result<Option<Text>, LoadError> {
-        match self.read(path) {
+        match self.read(path, trust::LONGEST) {
             Err(Untrusted::Absent(_)) => Ok(None),
             read => read.map(Some).map_err(|why| LoadError::of(path, why)),
         }
@@ -145,15 +117,23 @@ impl Environment {
 
     /// The text of a file that must be there.
     fn named(&self, path: &Path) -> Result<Text, LoadError> {
-        self.read(path).map_err(|why| LoadError::of(path, why))
+        self.read(path, trust::LONGEST)
+            .map_err(|why| LoadError::of(path, why))
     }
 
-    fn read(&self, path: &Path) -> Result<Text, Untrusted> {
+    /// The text of a list that the policy in `file` names, or why there is none.
+    fn list(&self, file: &Path, name: &str) -> Result<Text, String> {
+        let path = file.with_file_name(name);
+        self.read(&path, trust::LONGEST_LIST)
+            .map_err(|why| error::of_list(&path, why))
+    }
+
+    fn read(&self, path: &Path, longest: usize) -> Result<Text, Untrusted> {
         let is_hosts = || {
             let up = path.components().any(|part| part == Component::ParentDir);
             path.starts_with(&self.system) && !up
         };
-        let text = trust::policy(path, is_hosts)?;
+        let text = trust::policy(path, longest, is_hosts)?;
         Ok(Text {
             path: path.display().to_string().into(),
             text,
@@ -230,7 +210,8 @@ pub fn load(environment: &Environment, program: &str) -> Result<Loaded, LoadErro
         pvds.extend(environment.text(&path)?);
     }
     let (app, file) = app.unzip();
-    match parse(&Input { pvds, app, options }) {
+    let list = |name: &str| environment.list(file.as_deref().unwrap_or(Path::new("")), name);
+    match parse_with(&Input { pvds, app, options }, &list) {
         Ok(policy) => Ok(Loaded::Policy { policy, file }),
         Err(faults) => Err(LoadError::Faults(faults)),
     }
@@ -252,89 +233,4 @@ fn app_files(folders: &[PathBuf], name: &str) -> Vec<PathBuf> {
         PathBuf::from(parts.into_iter().collect::<OsString>())
     };
     folders.iter().map(file).collect()
-}
-
-impl LoadError {
-    fn of(path: &Path, why: Untrusted) -> Self {
-        let path = path.to_owned();
-        match why {
-            Untrusted::Absent(why) => Self::Read {
-                path,
-                error: why.into(),
-            },
-            Untrusted::Unread(error) => Self::Read { path, error },
-            Untrusted::File(why) => Self::Distrusted {
-                path,
-                folder: None,
-                why,
-            },
-            Untrusted::Folder(folder, why) => Self::Distrusted {
-                path,
-                folder: Some(folder),
-                why,
-            },
-        }
-    }
-}
-
-impl fmt::Display for LoadError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Read { path, error } => {
-                write!(f, "cannot read the policy {}: {error}", path.display())
-            }
-            Self::Distrusted { path, folder, why } => {
-                write!(f, "cannot use the policy {}: ", path.display())?;
-                distrusted(f, path, folder.as_deref(), *why)
-            }
-            Self::NoSuchApp { name, searched } if searched.is_empty() => {
-                write!(
-                    f,
-                    "`{}` (-a / MIF_APP) is no application's name",
-                    name.escape_debug()
-                )
-            }
-            Self::NoSuchApp { name, searched } => {
-                write!(
-                    f,
-                    "no policy for `{}` (-a / MIF_APP); searched",
-                    name.escape_debug()
-                )?;
-                searched
-                    .iter()
-                    .try_for_each(|path| write!(f, "\n  {}", path.display()))
-            }
-            Self::Faults(faults) => faults.fmt(f),
-        }
-    }
-}
-
-/// What is wrong with a file, or with its folder, and what mends it.
-fn distrusted(
-    f: &mut fmt::Formatter<'_>,
-    path: &Path,
-    folder: Option<&Path>,
-    why: Distrust,
-) -> fmt::Result {
-    let user = rustix::process::geteuid().as_raw();
-    let (whose, culprit) = match folder {
-        None => ("", path),
-        Some(folder) => ("in its folder, ", folder),
-    };
-    let word = culprit.display().to_string().replace('\'', r"'\''");
-    match why {
-        Distrust::Kind => write!(f, "it {why}, which every process could read anew"),
-        Distrust::Owner(_) => write!(f, "{whose}{why}; as root: chown {user} '{word}'"),
-        Distrust::Writable { .. } => write!(f, "{whose}{why}; mend it: chmod go-w '{word}'"),
-    }
-}
-
-impl std::error::Error for LoadError {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        match self {
-            Self::Read { error, .. } => Some(error),
-            Self::Distrusted { .. } | Self::NoSuchApp { .. } => None,
-            Self::Faults(faults) => Some(faults),
-        }
-    }
 }

@@ -14,7 +14,9 @@ use rustix::fs::{FileType, Mode, OFlags, Stat};
 use rustix::io::Errno;
 
 /// A longer file is not read. (dhclient appends to its leases for as long as it runs.)
-const LONGEST: usize = 1024 * 1024;
+pub(crate) const LONGEST: usize = 1024 * 1024;
+/// A longer list is not read: some half a million prefixes.
+pub(crate) const LONGEST_LIST: usize = 8 * LONGEST;
 /// Bits that let the group or others write.
 const WRITABLE: u32 = 0o022;
 /// The bit that lets only its owner take a file out of a folder that all may write to.
@@ -129,12 +131,16 @@ pub(crate) fn unmapped() -> Option<u32> {
     (!is_someone).then_some(overflow)
 }
 
-/// The text of a policy's file. `is_hosts` is for those of the host's folder, which count as root's
+/// The text of a policy's file of at most `longest` bytes. `is_hosts` is for those of the host's folder, which count as root's
 /// where this user namespace has no number for root: nobody else could have put them there.
 ///
 /// # Errors
 /// There is none, the kernel's word, or that the file or its folder does not count.
-pub(crate) fn policy(path: &Path, is_hosts: impl FnOnce() -> bool) -> Result<String, Untrusted> {
+pub(crate) fn policy(
+    path: &Path,
+    longest: usize,
+    is_hosts: impl FnOnce() -> bool,
+) -> Result<String, Untrusted> {
     let file = open_named(path)?;
     let stat = rustix::fs::fstat(&file)?;
     let folder = match path.parent() {
@@ -148,7 +154,7 @@ pub(crate) fn policy(path: &Path, is_hosts: impl FnOnce() -> bool) -> Result<Str
     judge(&stat, account).map_err(Untrusted::File)?;
     judge_folder(&rustix::fs::stat(folder)?, account)
         .map_err(|why| Untrusted::Folder(folder.to_owned(), why))?;
-    let text = text(&file, stat.st_size);
+    let text = text_of(&file, stat.st_size, longest);
     text.map_err(|why| Untrusted::Unread(io::Error::new(io::ErrorKind::InvalidData, why)))
 }
 
@@ -157,8 +163,12 @@ pub(crate) fn policy(path: &Path, is_hosts: impl FnOnce() -> bool) -> Result<Str
 /// # Errors
 /// Why it cannot be read, in words.
 pub(crate) fn text(file: &Descriptor, size: i64) -> Result<String, String> {
+    text_of(file, size, LONGEST)
+}
+
+fn text_of(file: &Descriptor, size: i64, longest: usize) -> Result<String, String> {
     let size = usize::try_from(size).unwrap_or(0);
-    let mut bytes = Vec::with_capacity(size.min(LONGEST));
+    let mut bytes = Vec::with_capacity(size.min(longest));
     while size == 0 || bytes.len() < size {
         if bytes.len() == bytes.capacity() {
             bytes.reserve(4096);
@@ -168,8 +178,8 @@ pub(crate) fn text(file: &Descriptor, size: i64) -> Result<String, String> {
             Ok(_) => (),
             Err(why) => return Err(format!("cannot be read: {why}")),
         }
-        if bytes.len() > LONGEST {
-            return Err(format!("is longer than {LONGEST} bytes"));
+        if bytes.len() > longest {
+            return Err(format!("is longer than {longest} bytes"));
         }
     }
     String::from_utf8(bytes).map_err(|_| "is not text in UTF-8".to_owned())

@@ -24,7 +24,7 @@ mod verdict;
 
 pub use addrsel::{AddressSelection, Prefer, PreferSource, Row};
 pub use fault::{Fault, Faults};
-pub use file::{Input, Options, Text, domains, keys, parse};
+pub use file::{Input, Lists, Options, Text, domains, keys, parse, parse_with};
 pub use known::Known;
 pub use model::{
     Children, Choice, Dns, Explicit, Families, Guard, Interface, Interfaces, Place, Policy, Pvd,

@@ -157,8 +157,11 @@ impl<'r> IntoIterator for &'r Rules {
 }
 
 impl Prefixes {
-    fn new(entries: impl Iterator<Item = Entry>) -> Self {
-        let mut entries: Box<[Entry]> = entries.collect();
+    fn new(entries: impl Iterator<Item = Entry> + Clone) -> Self {
+        // Of the right size at once: a list that grows would be moved, again and again.
+        let mut all = Vec::with_capacity(entries.clone().count());
+        all.extend(entries);
+        let mut entries = all.into_boxed_slice();
         entries.sort_unstable_by_key(|entry| (entry.network, entry.length));
         for i in 1..entries.len() {
             // Whatever holds this entry holds the one before it, or is that one.

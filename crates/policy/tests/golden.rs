@@ -7,16 +7,16 @@ use std::fmt::Write;
 use std::path::Path;
 use std::{env, fs};
 
-use common::{cases, input};
+use common::{cases, policy};
 use mif_policy::{
-    AddressSelection, Children, Choice, Dns, Interfaces, Policy, Pvd, Row, Rule, Use, parse,
+    AddressSelection, Children, Choice, Dns, Interfaces, Policy, Pvd, Row, Rule, Use,
 };
 
 #[test]
 fn good_policies_mean_what_they_say() {
     for case in cases("good") {
         let text = fs::read_to_string(&case).unwrap();
-        let policy = parse(&input(&name(&case), &text));
+        let policy = policy(&name(&case), &text);
         let policy = policy.unwrap_or_else(|faults| panic!("{}:\n{faults}", case.display()));
         expect(&case, &dump(&policy));
     }
@@ -26,7 +26,7 @@ fn good_policies_mean_what_they_say() {
 fn bad_policies_are_told_all_their_faults() {
     for case in cases("bad") {
         let text = fs::read_to_string(&case).unwrap();
-        match parse(&input(&name(&case), &text)) {
+        match policy(&name(&case), &text) {
             Ok(policy) => panic!("{} has no fault:\n{}", case.display(), dump(&policy)),
             Err(faults) => expect(&case, &format!("{faults}\n")),
         }

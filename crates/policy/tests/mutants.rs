@@ -5,8 +5,8 @@ mod common;
 
 use std::fs;
 
-use common::{cases, input};
-use mif_policy::{Choice, parse};
+use common::{cases, policy};
+use mif_policy::Choice;
 
 /// Letters that TOML and the language give a meaning to, and some that nobody expects.
 const LETTERS: [char; 20] = [
@@ -57,7 +57,7 @@ fn texts() -> Vec<String> {
 }
 
 fn check(text: &str) {
-    match parse(&input("mutant.toml", text)) {
+    match policy("mutant.toml", text) {
         Err(faults) => {
             assert!(!faults.0.is_empty(), "refused without a fault: {text:?}");
             let said = faults.to_string();

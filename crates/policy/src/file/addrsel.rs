@@ -1,7 +1,8 @@
 //! `[addrsel]`: the choice and order of addresses (RFC 6724), of an application's file or of one
 //! network.
 
-use super::read::{Report, Table, Value};
+use super::read::{Table, Value};
+use super::report::Report;
 use super::words;
 use super::written::finish;
 use crate::addrsel::{AddressSelection, Prefer, PreferSource, Row};
@@ -29,7 +30,7 @@ pub(super) fn read_table(table: &mut Table<'_>, report: &mut Report<'_>) -> Addr
         value.into_list(expected, report)
     });
     let mut read = Vec::<Row>::new();
-    for value in rows.unwrap_or_default() {
+    for value in rows.into_iter().flatten() {
         let at = value.at;
         let Some(mut row) = value.into_table(PLACE_OF_ROW, report) else {
             continue;

@@ -1,6 +1,7 @@
 //! `[dns]`: what answers names, for an application or on one network.
 
-use super::read::{Report, Table, Value};
+use super::read::{Table, Value};
+use super::report::Report;
 use super::server::server;
 use super::words;
 use super::written::{finish, list};

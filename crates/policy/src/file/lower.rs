@@ -3,7 +3,8 @@
 
 use std::net::IpAddr;
 
-use super::read::{At, Placed, Report};
+use super::read::Placed;
+use super::report::{At, Report};
 use super::spelling::did_you_mean;
 use super::{Input, server, words, written};
 use crate::addrsel::AddressSelection;
@@ -40,7 +41,7 @@ struct Lowering<'l, 't> {
 /// Makes the policy, which is of use only if `report` has no fault afterwards.
 pub(super) fn lower(
     input: &Input,
-    app: &written::App,
+    app: written::App,
     names: &Names,
     report: &mut Report<'_>,
 ) -> Policy {
@@ -50,8 +51,9 @@ pub(super) fn lower(
         pvds: Vec::new(),
         full: false,
     };
-    let mut rules: Vec<Rule> = app.rules.iter().map(|rule| lowering.rule(rule)).collect();
-    let last = lowering.last_rule(input, app);
+    let rules = app.rules.into_iter();
+    let mut rules: Vec<Rule> = rules.map(|rule| lowering.rule(rule)).collect();
+    let last = lowering.last_rule(input, app.networks.as_ref());
     let default = if last.choices.is_preference() {
         Explicit::Respect
     } else {
@@ -64,11 +66,8 @@ pub(super) fn lower(
         .map(|listen| lowering.choices(&listen.value, None));
     let servers = lowering.each(&input.options.dns, DNS, server::server);
     let dns = match servers[..] {
-        [] => app.dns.clone(),
-        _ => Dns {
-            servers,
-            ..app.dns.clone()
-        },
+        [] => app.dns,
+        _ => Dns { servers, ..app.dns },
     };
     Policy {
         pvds: lowering.pvds,
@@ -81,7 +80,7 @@ pub(super) fn lower(
         io_uring: app.reach.io_uring.unwrap_or(false),
         families: app.family.unwrap_or(Families::Any),
         dns,
-        addrsel: app.addrsel.clone(),
+        addrsel: app.addrsel,
         files: input
             .pvds
             .iter()
@@ -104,15 +103,15 @@ pub(super) fn meant(written: &written::Pvd) -> Option<Pvd> {
 }
 
 impl Lowering<'_, '_> {
-    fn rule(&mut self, rule: &written::Rule) -> Rule {
+    fn rule(&mut self, rule: written::Rule) -> Rule {
         let networks = rule
             .networks
             .as_ref()
             .map(|networks| networks.value.as_slice());
         Rule {
-            prefixes: rule.prefixes.clone(),
-            names: rule.names.clone(),
-            ports: rule.ports.clone(),
+            prefixes: rule.to.prefixes,
+            names: rule.to.names,
+            ports: rule.ports,
             protocol: rule.protocol,
             choices: self.choices(networks.unwrap_or_default(), None),
             place: self.place(rule.at),
@@ -120,7 +119,7 @@ impl Lowering<'_, '_> {
     }
 
     /// `use`, or what the options put in its place.
-    fn last_rule(&mut self, input: &Input, app: &written::App) -> Rule {
+    fn last_rule(&mut self, input: &Input, networks: Option<&Placed<written::Names>>) -> Rule {
         let options = &input.options;
         let sources = self.each(&options.sources, SOURCE, words::source);
         let named: written::Names = options
@@ -133,7 +132,7 @@ impl Lowering<'_, '_> {
             .collect();
         let (choices, place) = if !named.is_empty() {
             (self.choices(&named, Some(&sources)), Place::Option("-i"))
-        } else if let Some(written) = &app.networks {
+        } else if let Some(written) = networks {
             (
                 self.choices(&written.value, Some(&sources)),
                 self.place(written.at),

@@ -5,10 +5,13 @@
 //! nothing is guessed: what cannot be understood is a fault, and all faults are told at once.
 
 mod addrsel;
+mod destinations;
 mod dns;
 mod lower;
+mod quick;
 mod reach;
 mod read;
+mod report;
 mod server;
 mod spelling;
 mod words;
@@ -20,7 +23,7 @@ use toml::de::DeTable;
 
 use crate::fault::{Faults, Wrong};
 use crate::model::{Policy, Pvd};
-use read::{At, Report};
+use report::{At, Report};
 
 /// A file's path, as people are to see it, and its text.
 #[derive(Clone, Debug, Default)]
@@ -55,13 +58,25 @@ pub struct Input {
     pub options: Options,
 }
 
+/// Hands in the text of a list that the application's file names by `@FILE`, or says why there is
+/// none, in words that follow on its name.
+pub type Lists<'l> = dyn Fn(&str) -> Result<Text, String> + 'l;
+
 /// Makes the policy. An input without a file and without options means `system` for every flow.
 ///
 /// # Errors
-/// All faults of all texts and options.
+/// All faults of all texts and options, and any list: there are none.
 pub fn parse(input: &Input) -> Result<Policy, Faults> {
+    parse_with(input, &no_lists)
+}
+
+/// The same, with lists.
+///
+/// # Errors
+/// All faults of all texts, options and lists.
+pub fn parse_with(input: &Input, lists: &Lists<'_>) -> Result<Policy, Faults> {
     let texts: Vec<&Text> = input.pvds.iter().chain(&input.app).collect();
-    let mut report = Report::new(texts.clone());
+    let mut report = Report::new(texts.clone(), lists);
     let mut complete = true;
     let mut read = |file, report: &mut Report<'_>| {
         let table = document(file, texts[file], report);
@@ -82,7 +97,7 @@ pub fn parse(input: &Input) -> Result<Policy, Faults> {
         ));
     }
     let names = lower::Names { pvds, complete };
-    let policy = lower::lower(input, &app, &names, &mut report);
+    let policy = lower::lower(input, app, &names, &mut report);
     match report.into_faults() {
         faults if faults.is_empty() => Ok(policy),
         faults => Err(Faults(faults)),
@@ -94,7 +109,7 @@ pub fn parse(input: &Input) -> Result<Policy, Faults> {
 /// # Errors
 /// All faults of the text.
 pub fn domains(text: &Text) -> Result<Vec<Pvd>, Faults> {
-    let mut report = Report::new(vec![text]);
+    let mut report = Report::new(vec![text], &no_lists);
     let table = document(0, text, &mut report).unwrap_or_default();
     let written = written::pvds(&table, top(0), &mut report);
     match report.into_faults() {
@@ -127,6 +142,10 @@ fn document<'t>(file: usize, text: &'t Text, report: &mut Report<'_>) -> Option<
         report.fault(at, Wrong::new(message, expected));
     }
     errors.is_empty().then(|| table.into_inner())
+}
+
+fn no_lists(_: &str) -> Result<Text, String> {
+    Err("cannot be read here".to_owned())
 }
 
 fn top(file: usize) -> At {

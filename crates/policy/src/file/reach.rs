@@ -1,6 +1,7 @@
 //! `[reach]`: what of an application mif gets at.
 
-use super::read::{Report, Table, Value};
+use super::read::{Table, Value};
+use super::report::Report;
 use super::written::finish;
 
 /// Where the keys of the table stand.

@@ -1,49 +1,20 @@
 //! Reading spanned TOML without knowing what it is about: tables that remember which keys were
-//! asked for, values with their types, and the report in which all faults gather.
+//! asked for, and values with their types.
 //!
 //! serde's derived readers stop at the first fault; here a fault is noted and reading goes on.
-
-use std::cell::Cell;
 
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::Text;
+use super::report::{At, Report};
 use super::spelling::did_you_mean;
-use crate::fault::{Fault, Wrong, quoted};
-
-/// Where something is written: bytes of a text, or an option's value.
-#[derive(Clone, Copy, Debug)]
-pub(super) enum At {
-    Text {
-        file: usize,
-        start: usize,
-        end: usize,
-    },
-    Option(&'static str),
-}
+use crate::fault::{Wrong, quoted};
 
 /// A value and where it is written.
 #[derive(Clone, Debug)]
 pub(super) struct Placed<T> {
     pub(super) value: T,
     pub(super) at: At,
-}
-
-/// The texts, and the faults that have been found in them.
-pub(super) struct Report<'t> {
-    texts: Vec<&'t Text>,
-    faults: Vec<(usize, usize, Fault)>,
-    counted: Cell<Counted>,
-}
-
-/// How far the lines of a text have been counted: rules are asked about in the order in which they
-/// stand, and a text is gone through once.
-#[derive(Clone, Copy, Default)]
-struct Counted {
-    file: usize,
-    bytes: usize,
-    lines: usize,
 }
 
 /// A table that is being read.
@@ -60,62 +31,6 @@ pub(super) struct Value<'t> {
     pub(super) key: &'t str,
     pub(super) at: At,
     toml: &'t DeValue<'t>,
-}
-
-impl<'t> Report<'t> {
-    pub(super) fn new(texts: Vec<&'t Text>) -> Self {
-        Self {
-            texts,
-            faults: Vec::new(),
-            counted: Cell::default(),
-        }
-    }
-
-    pub(super) fn fault(&mut self, at: At, wrong: Wrong) {
-        let (file, start, fault) = match at {
-            At::Option(option) => (usize::MAX, 0, Fault::in_option(option, wrong)),
-            At::Text { file, start, end } => {
-                let text = self.texts[file];
-                (
-                    file,
-                    start,
-                    Fault::in_text(&text.path, &text.text, start, end, wrong),
-                )
-            }
-        };
-        self.faults.push((file, start, fault));
-    }
-
-    /// The value of a word's reading, or `None` and a fault.
-    pub(super) fn take<T>(&mut self, at: At, read: Result<T, Wrong>) -> Option<T> {
-        read.map_err(|wrong| self.fault(at, wrong)).ok()
-    }
-
-    /// The line of a place in a text, from 1.
-    pub(super) fn line(&self, file: usize, start: usize) -> u32 {
-        let text = self.texts[file].text.as_bytes();
-        let start = start.min(text.len());
-        let mut counted = self.counted.get();
-        if counted.file != file || counted.bytes > start {
-            counted = Counted {
-                file,
-                ..Counted::default()
-            };
-        }
-        counted.lines += text[counted.bytes..start]
-            .split(|&byte| byte == b'\n')
-            .count()
-            - 1;
-        counted.bytes = start;
-        self.counted.set(counted);
-        u32::try_from(counted.lines + 1).unwrap_or(u32::MAX)
-    }
-
-    /// All faults by text and place; those of options last.
-    pub(super) fn into_faults(mut self) -> Vec<Fault> {
-        self.faults.sort_by_key(|&(file, start, _)| (file, start));
-        self.faults.into_iter().map(|(_, _, fault)| fault).collect()
-    }
 }
 
 impl<'t> Table<'t> {
@@ -220,18 +135,25 @@ impl<'t> Table<'t> {
 
 impl<'t> Value<'t> {
     /// One value or a list of them, which must not be empty.
-    pub(super) fn into_list(self, expected: &str, report: &mut Report<'_>) -> Vec<Self> {
-        let DeValue::Array(array) = self.toml else {
-            return vec![self];
+    pub(super) fn into_list(
+        self,
+        expected: &str,
+        report: &mut Report<'_>,
+    ) -> impl Iterator<Item = Self> + use<'t> {
+        let (one, many) = match self.toml {
+            DeValue::Array(array) => (None, Some(array)),
+            _ => (Some(self), None),
         };
-        if array.is_empty() {
+        if many.is_some_and(|array| array.is_empty()) {
             let wrong = Wrong::new(
                 format!("`{}` is an empty list", self.key),
                 format!("expected {expected}, or no `{}` at all", self.key),
             );
             report.fault(self.at, wrong);
         }
-        array.iter().map(|toml| self.within(toml)).collect()
+        let many = many.into_iter().flat_map(|array| array.iter());
+        one.into_iter()
+            .chain(many.map(move |toml| self.within(toml)))
     }
 
     /// The entries of an array of tables.

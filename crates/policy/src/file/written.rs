@@ -7,13 +7,15 @@ use std::ops::RangeInclusive;
 
 use toml::de::DeTable;
 
-use super::read::{At, Placed, Report, Table, Value};
-use super::words::{self, Destination};
-use super::{addrsel, dns, reach};
+use super::destinations::Destinations;
+use super::read::{Placed, Table, Value};
+use super::report::{At, Report};
+use super::words;
+use super::{addrsel, destinations, dns, reach};
 use crate::addrsel::AddressSelection;
 use crate::fault::{Wrong, quoted};
 use crate::model::{Children, Dns, Explicit, Families, Interfaces};
-use crate::names::{InterfaceName, NamePattern, Prefix};
+use crate::names::InterfaceName;
 use crate::verdict::Protocol;
 
 const NETWORKS: &str = "a provisioning domain's or an interface's name, \"system\", \"none\", \
@@ -69,10 +71,8 @@ pub(super) struct Pvd {
 /// A `[[rule]]` table.
 pub(super) struct Rule {
     pub(super) at: At,
-    /// `to`, addresses
-    pub(super) prefixes: Vec<Prefix>,
-    /// `to`, names
-    pub(super) names: Vec<NamePattern>,
+    /// `to`
+    pub(super) to: Destinations,
     /// `port`
     pub(super) ports: Vec<RangeInclusive<u16>>,
     /// `protocol`
@@ -189,23 +189,9 @@ fn rules(value: Option<Value<'_>>, report: &mut Report<'_>) -> Vec<Rule> {
 }
 
 fn read_rule(table: &mut Table<'_>, at: At, report: &mut Report<'_>) -> Rule {
-    let (mut prefixes, mut names_to) = (Vec::new(), Vec::new());
-    let to = table.take("to");
-    for destination in list(
-        to,
-        "an address, a prefix or a name",
-        words::destination,
-        report,
-    ) {
-        match destination {
-            Destination::Prefixes(more) => prefixes.extend(more),
-            Destination::Name(pattern) => names_to.push(pattern),
-        }
-    }
     Rule {
         at,
-        prefixes,
-        names: names_to,
+        to: destinations::read(table.take("to"), report),
         ports: ports(table.take("port"), report),
         protocol: table.take("protocol").and_then(|value| {
             value.one_of(&[("tcp", Protocol::Tcp), ("udp", Protocol::Udp)], report)
@@ -316,14 +302,14 @@ pub(super) fn list<T>(
     words
 }
 
-fn elements<'t>(
+/// A value, or those of a list.
+pub(super) fn elements<'t>(
     value: Option<Value<'t>>,
     expected: &str,
     report: &mut Report<'_>,
-) -> Vec<Value<'t>> {
-    value
-        .map(|value| value.into_list(expected, report))
-        .unwrap_or_default()
+) -> impl Iterator<Item = Value<'t>> + use<'t> {
+    let list = value.map(|value| value.into_list(expected, report));
+    list.into_iter().flatten()
 }
 
 impl Section {
@@ -357,7 +343,7 @@ impl Section {
     /// The keys that are a table's own; what `PvdDns` shares with `Dns` is `Dns`'s.
     fn keys(self) -> Vec<&'static str> {
         let mut table = Table::empty(self.place());
-        let report = &mut Report::new(Vec::new());
+        let report = &mut Report::new(Vec::new(), &super::no_lists);
         match self {
             Self::App => drop(read_app(&mut table, report)),
             Self::Reach => drop(reach::read_table(&mut table, report)),

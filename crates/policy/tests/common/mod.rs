@@ -2,12 +2,12 @@
 //!
 //! Lines at the top that begin with `#!` give the options (`#! -i NAME`, `-s`, `-d`) or say that
 //! there is no application's file (`#! no app`). A line `#--- NAME` begins a `pvds.toml` of that
-//! name, whose lines count from the next one.
+//! name, whose lines count from the next one, and `#--- @NAME` a list.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use mif_policy::{Input, Text};
+use mif_policy::{Faults, Input, Policy, Text, parse_with};
 
 /// The cases of a folder of `tests/golden`, in order of name.
 pub(crate) fn cases(folder: &str) -> Vec<PathBuf> {
@@ -25,9 +25,10 @@ pub(crate) fn cases(folder: &str) -> Vec<PathBuf> {
     cases
 }
 
-/// The texts and options of a case.
-pub(crate) fn input(name: &str, case: &str) -> Input {
+/// What a case comes to.
+pub(crate) fn policy(name: &str, case: &str) -> Result<Policy, Faults> {
     let mut input = Input::default();
+    let mut lists = Vec::new();
     let mut parts = case.split("#--- ");
     let app = parts.next().unwrap();
     input.app = Some(Text {
@@ -44,10 +45,18 @@ pub(crate) fn input(name: &str, case: &str) -> Input {
     }
     for part in parts {
         let (path, text) = part.split_once('\n').unwrap_or((part, ""));
-        input.pvds.push(Text {
+        let text = Text {
             path: path.into(),
             text: text.into(),
-        });
+        };
+        if path.starts_with('@') {
+            lists.push(text);
+        } else {
+            input.pvds.push(text);
+        }
     }
-    input
+    parse_with(&input, &|name| {
+        let list = lists.iter().find(|list| &list.path[1..] == name);
+        list.cloned().ok_or("is not there".to_owned())
+    })
 }
