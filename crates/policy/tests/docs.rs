@@ -4,7 +4,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use mif_policy::{Input, Text, keys, parse};
+use mif_policy::{Input, Text, keys, parse, parse_with};
 
 #[test]
 fn every_key_has_a_heading_and_every_heading_a_key() {
@@ -47,10 +47,23 @@ fn every_example_of_the_reference_is_a_policy() {
         } else {
             input.app = Some(text);
         }
-        parse(&input).unwrap_or_else(|faults| panic!("{example}\n{faults}"));
+        parse_with(&input, &|name| list(&docs, name))
+            .unwrap_or_else(|faults| panic!("{example}\n{faults}"));
         count += 1;
     }
     assert!(count >= keys().len(), "{count} examples");
+}
+
+/// The example of a list, whose first line says where it lies.
+fn list(docs: &str, name: &str) -> Result<Text, String> {
+    let examples = docs.split("```text\n").skip(1);
+    let mut texts = examples.filter_map(|rest| rest.split("```").next());
+    let has_name = |text: &&str| text.lines().next().is_some_and(|line| line.ends_with(name));
+    let text = texts.find(has_name).ok_or("has no example")?;
+    Ok(Text {
+        path: name.into(),
+        text: text.to_owned(),
+    })
 }
 
 #[test]
