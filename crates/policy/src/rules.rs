@@ -53,11 +53,13 @@ impl Rules {
             .map(|(id, _)| id)
             .collect();
         let general = ids().find(|(_, rule)| rule.is_general());
+        let most = all.iter().map(|rule| rule.prefixes.len()).sum();
         let prefixes = |v4: bool| {
-            Prefixes::new(ids().flat_map(move |(id, rule)| {
+            let entries = ids().flat_map(move |(id, rule)| {
                 let of_family = rule.prefixes.iter().filter(move |p| p.is_ipv4() == v4);
                 of_family.map(move |prefix| Entry::new(prefix, id))
-            }))
+            });
+            Prefixes::new(most, entries)
         };
         let mut choices = Vec::new();
         for choice in all.iter().flat_map(|rule| &rule.choices.0) {
@@ -157,9 +159,10 @@ impl<'r> IntoIterator for &'r Rules {
 }
 
 impl Prefixes {
-    fn new(entries: impl Iterator<Item = Entry> + Clone) -> Self {
-        // Of the right size at once: a list that grows would be moved, again and again.
-        let mut all = Vec::with_capacity(entries.clone().count());
+    /// Of at most so many entries. There is room for all of them at once, since a list that grows would
+    /// be moved again and again, and memory that is never written to costs next to nothing.
+    fn new(most: usize, entries: impl Iterator<Item = Entry>) -> Self {
+        let mut all = Vec::with_capacity(most);
         all.extend(entries);
         let mut entries = all.into_boxed_slice();
         entries.sort_unstable_by_key(|entry| (entry.network, entry.length));
