@@ -5,6 +5,7 @@ import re
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
@@ -55,6 +56,15 @@ def system_calls(variant, command):
     # What `env` did before it became the program is not the program's.
     execs = [i for i, line in enumerate(lines) if " execve(" in line and line.endswith("= 0")]
     return len(lines) - execs[-1]
+
+
+def start_time(variant, processes=100):
+    """Nanoseconds that a program takes that does nothing."""
+    begun = time.monotonic_ns()
+    for _ in range(processes):
+        pid = os.posix_spawn("/bin/true", ["true"], variant.environment)
+        os.waitpid(pid, 0)
+    return (time.monotonic_ns() - begun) / processes
 
 
 def one_more(count, variant, calls, kind):
