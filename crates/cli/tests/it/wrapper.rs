@@ -285,7 +285,7 @@ fn tool_and_library_are_found_from_a_checkout_too() {
     };
     let missing = "mif-run: mif or libmif.so is not there: looked for PREFIX/tree/target/release \
         and PREFIX/tree/target/debug; nothing was started. Install with scripts/install PREFIX, \
-        or build with cargo build --release --workspace.\n";
+        or build with scripts/build.\n";
     assert_eq!(found(None), Ran::new(126, "", missing));
 
     let library = |path: &str| Ran::new(0, &format!("PREFIX/{path}/libmif.so\n"), "");
