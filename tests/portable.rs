@@ -71,3 +71,16 @@ fn it_works_where_there_is_no_libgcc_s() {
     only_by_wan1(&lab);
     assert_eq!(connect("none").ok(), "ENETUNREACH");
 }
+
+/// What is beside the library is std's, which on Debian 12 binds to the glibc that is there.
+#[test]
+fn the_tool_and_the_companion_ask_for_nothing_newer_than_glibc_2_34() {
+    let lab = Lab::new();
+    for object in ["bin/mif", "lib/mif/libmif_tls.so"] {
+        let versions = glibc_versions(&lab.dir().join(object));
+        assert!(
+            !versions.is_empty() && *versions.last().unwrap() <= (2, 34),
+            "{object}: {versions:?}"
+        );
+    }
+}
