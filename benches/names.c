@@ -49,7 +49,9 @@ static void found(void *waits, int status, int timeouts, struct ares_addrinfo *a
 
 static void look_up(int which)
 {
-    struct ares_addrinfo_hints hints = {.ai_family = family, .ai_socktype = SOCK_STREAM};
+    /* Without the flag it looks for a service called 80 in /etc/services. */
+    struct ares_addrinfo_hints hints = {
+        .ai_flags = ARES_AI_NUMERICSERV, .ai_family = family, .ai_socktype = SOCK_STREAM};
     int waits = 1;
     if (!channel && ares_init(&channel) != ARES_SUCCESS)
         exit(1);
