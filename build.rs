@@ -1,5 +1,6 @@
-//! Links libgcc's unwinder statically: `libgcc_s.so` is more than half of what a Rust preload adds
-//! to the start of every process (docs/performance.md).
+//! What keeps the start of every process short (docs/performance.md): libgcc's unwinder is linked
+//! statically, since `libgcc_s.so` is more than half of what a Rust preload adds to it; and where this
+//! library itself calls a function that it exports, the dynamic linker does not search for it.
 
 use std::{env, fs, path::PathBuf};
 
@@ -9,4 +10,5 @@ fn main() {
     fs::write(dir.join("libgcc_s.so"), "INPUT(-lgcc_eh -lgcc)\n").expect("OUT_DIR is writable");
     println!("cargo::rustc-link-search=native={}", dir.display());
     println!("cargo::rustc-cdylib-link-arg=-nostartfiles");
+    println!("cargo::rustc-cdylib-link-arg=-Wl,-Bsymbolic-functions");
 }

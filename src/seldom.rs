@@ -110,10 +110,10 @@ macro_rules! jump {
 
 /// Symbols that are hidden from other objects, each with a place for what was found (3) and its name (4).
 macro_rules! seldom {
-    ($($name:literal)*) => { $(
+    ($binding:literal: $($name:literal)*) => { $(
         global_asm!(
             concat!(".hidden ", $name),
-            concat!(".globl ", $name),
+            concat!($binding, " ", $name),
             concat!(".type ", $name, ", %function"),
             ".pushsection .text.seldom, \"ax\", %progbits",
             ".p2align 2",
@@ -132,11 +132,14 @@ macro_rules! seldom {
     )* };
 }
 
-seldom! {
+seldom! { ".globl":
     "__h_errno_location" "__pthread_key_create" "__res_ninit" "__res_state" "__xpg_strerror_r"
     "abort" "calloc" "close" "dl_iterate_phdr" "dladdr" "dlerror" "dlvsym" "fcntl" "fdopen"
     "freeaddrinfo" "freeifaddrs" "fstat64" "getcwd" "lseek64" "lstat64" "mmap64" "munmap"
     "nl_langinfo" "posix_memalign" "pthread_key_create" "pthread_key_delete" "pthread_mutex_lock"
     "pthread_mutex_unlock" "pthread_once" "pthread_setspecific" "read" "readlink" "realpath"
-    "sched_yield" "socket" "stat64" "strdup" "write" "writev"
+    "sched_yield" "socket" "stat64" "strdup" "strrchr" "write" "writev"
 }
+
+// Weak in the standard library, and so here, or the assembler warns.
+seldom! { ".weak": "gettid" "statx" }
