@@ -13,6 +13,7 @@
 //! - [`secure`] opens the companion object where a DNS server wants TLS;
 //! - `jump` is for the functions of libc that are jumped to and not called;
 //! - [`memory`] tells pointers that cannot be followed;
+//! - [`api`] is what programs call that know mif;
 //! - [`guard`] keeps panics from the application, [`log`] says what was decided, [`flags`] is what
 //!   the process has been seen to do, [`learned`] which addresses came from which names.
 //!
@@ -32,6 +33,7 @@ compile_error!("mif interposes glibc on 64-bit Linux; nothing else has these sym
 
 mod addrinfo;
 mod addrsel;
+mod api;
 mod batch;
 mod bind;
 mod clock;
