@@ -38,7 +38,7 @@ typedef struct mif_pvdid {
 } mif_pvdid_t;
 
 enum mif_pvdid_type {
-    MIF_PVDID_UTF8 = 2,        /* a [[pvd]] of pvds.toml, by its name */
+    MIF_PVDID_UTF8 = 2,        /* a [pvd.NAME] of pvds.toml, by its name */
     MIF_PVDID_FQDN = 5,        /* one that a network announces (RFC 8801), in lower case without last dot */
     MIF_PVDID_INTERFACE = 0x80 /* the implicit one of an interface, by the interface's name */
 };
@@ -164,7 +164,7 @@ const char *mif_type_name(uint32_t type);
  * *n of them, in the order in which the policy prefers them. *n becomes how many there are. */
 int mif_pvd_list(unsigned flags, mif_pvdid_t *pvds, size_t *n);
 
-/* A domain by what people call it: the name of a [[pvd]], of an interface, or the identifier that a network
+/* A domain by what people call it: the name of a [pvd.NAME], of an interface, or the identifier that a network
  * announces; "utf8:", "if:" and "fqdn:" in front of it say which. ENOENT: there is none. */
 int mif_pvd_from_text(const char *text, mif_pvdid_t *pvd);
 

@@ -12,6 +12,7 @@
 mod addresses;
 pub mod announced;
 pub mod config;
+pub mod defined;
 #[cfg(feature = "inventory")]
 pub mod inventory;
 mod names;

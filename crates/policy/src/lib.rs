@@ -15,6 +15,7 @@ mod interfaces;
 mod known;
 mod model;
 mod names;
+mod narrow;
 mod outcome;
 mod resolv_conf;
 mod resolvers;

@@ -3,6 +3,8 @@
 use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
 
+use mif_policy::Prefix;
+
 use super::files::Files;
 use super::said::Said;
 use super::{Found, Link};
@@ -39,6 +41,22 @@ pub(super) fn heard(files: &mut Files<'_>, link: &Link<'_>) -> Option<(PathBuf, 
             }
         }
     })
+}
+
+/// The prefixes of the explicit domain with this identifier, as far as they hold, and its names.
+pub(super) fn explicit(
+    files: &mut Files<'_>,
+    link: &Link<'_>,
+    id: &str,
+) -> Option<(Vec<Prefix>, Said)> {
+    let (_, announced) = heard(files, link)?;
+    let now = files.now.duration_since(SystemTime::UNIX_EPOCH).ok()?;
+    let now = now.as_secs();
+    let is_it = |domain: &&Domain| domain.id.as_deref() == Some(id);
+    let domain = announced.domains.iter().find(is_it)?;
+    let prefixes = domain.prefixes.iter().filter(|one| one.holds(now));
+    let prefixes = prefixes.map(|one| one.value).collect();
+    Some((prefixes, said(domain, link, now)))
 }
 
 /// Any text as such a file: for fuzzing.

@@ -21,7 +21,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-use mif_policy::Zone;
+use mif_policy::{Dns, Prefix, Zone};
 
 use self::files::Files;
 use self::said::Said;
@@ -100,6 +100,24 @@ pub fn announced(index: u32, name: &str, root: &Path) -> Option<(PathBuf, Announ
     let has = &|_| true;
     let mut files = Files::new(root, SystemTime::now());
     announced::heard(&mut files, &Link { index, name, has })
+}
+
+/// The prefixes and names of the explicit domain that the network of an interface announces by this
+/// identifier, if it does.
+pub(crate) fn explicit(
+    index: u32,
+    name: &str,
+    id: &str,
+    root: &Path,
+) -> Option<(Vec<Prefix>, Dns)> {
+    let link = Link {
+        index,
+        name,
+        has: &|_| true,
+    };
+    let mut files = Files::new(root, SystemTime::now());
+    let (prefixes, said) = announced::explicit(&mut files, &link, id)?;
+    Some((prefixes, said.into()))
 }
 
 /// Reads any bytes as the file of each agent: for fuzzing. True where one of them names servers.

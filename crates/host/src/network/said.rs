@@ -3,7 +3,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, SocketAddrV6};
 
-use mif_policy::Zone;
+use mif_policy::{Dns, Server, Zone};
 
 use super::Link;
 
@@ -82,6 +82,17 @@ impl Said {
         if self.faults.len() < MAX_FAULTS {
             let word: String = word.chars().take(64).collect();
             self.faults.push(format!("{word:?}: {why}"));
+        }
+    }
+}
+
+impl From<Said> for Dns {
+    fn from(said: Said) -> Self {
+        Self {
+            servers: said.servers.into_iter().map(Server::from).collect(),
+            search: said.search,
+            zones: said.zones,
+            ..Self::default()
         }
     }
 }
