@@ -14,7 +14,7 @@ use crate::connect::fail;
 use crate::environment::{Change, Given};
 use crate::guard;
 use crate::hooks::real;
-use crate::init::{Active, active};
+use crate::init::{Active, governing};
 use crate::log::Level;
 use crate::memory::is_there;
 use crate::reach::{self, Found, Path, Program};
@@ -221,7 +221,7 @@ impl Start {
     /// Path, arguments and environment are as the exec family takes them, or null, or invalid for
     /// every process.
     unsafe fn by(&self, run: Run<'_>, other: Other<'_>) -> c_int {
-        let Some(active) = active() else {
+        let Some(active) = governing() else {
             return run(self.environment);
         };
         // SAFETY: the caller's contract.

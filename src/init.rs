@@ -2,6 +2,8 @@
 
 use std::ffi::{CStr, CString, OsStr};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::ptr;
+use std::sync::atomic::{AtomicPtr, Ordering};
 
 use mif_host::config::{Environment, Loaded};
 use mif_host::{Host, View};
@@ -14,7 +16,7 @@ use crate::hosts_file::HostsFile;
 use crate::learned::Learned;
 use crate::log::{Level, Log};
 use crate::log_target::Target;
-use crate::{clock, errno, flags, guard, hooks, inherited};
+use crate::{chosen, clock, errno, flags, guard, hooks, inherited};
 
 /// A policy in force.
 #[derive(Debug)]
@@ -29,6 +31,9 @@ pub(crate) struct Active {
     pub(crate) kept: Kept,
     /// The policy that was asked for has a fault; `policy` refuses everything.
     pub(crate) faulty: bool,
+    /// Of a choice that the program has made by the MIF API: the policy that it is within, if there is
+    /// one.
+    pub(crate) within: Option<&'static Active>,
 }
 
 impl Active {
@@ -46,21 +51,59 @@ impl Active {
 /// `None` inside: this process has no policy.
 static STATE: OnceBox<Option<Active>> = OnceBox::new();
 
-/// The policy in force, if there is one.
+/// What is in [`STATE`], while that is in force everywhere in the process; else null.
+static EVERYWHERE: AtomicPtr<Option<Active>> = AtomicPtr::new(ptr::null_mut());
+
+/// What is in force for this call, if anything is: what the program has chosen by the MIF API for its
+/// thread or itself, else the policy of the process.
+#[inline]
+pub(crate) fn active() -> Option<&'static Active> {
+    let state = EVERYWHERE.load(Ordering::Acquire);
+    if state.is_null() {
+        return look();
+    }
+    // SAFETY: what STATE holds stays for the life of the process.
+    unsafe { &*state }.as_ref()
+}
+
+/// The policy of this process, if it has one, whatever the program has chosen within it.
 ///
 /// Constructors of other libraries may run before ours. A call of theirs makes the policy then,
 /// rather than leave by any network.
-pub(crate) fn active() -> Option<&'static Active> {
+pub(crate) fn governing() -> Option<&'static Active> {
     match STATE.get() {
         Some(state) => state.as_ref(),
         None => start(),
     }
 }
 
-/// Whether it is known that this process has no policy.
+/// Whether it is known that nothing is in force anywhere in this process.
 #[inline]
 pub(crate) fn has_no_policy() -> bool {
-    matches!(STATE.get(), Some(None))
+    let state = EVERYWHERE.load(Ordering::Acquire);
+    // SAFETY: what STATE holds stays for the life of the process.
+    !state.is_null() && unsafe { &*state }.is_none()
+}
+
+/// From now on it is looked in every call whether the program has chosen something for it.
+pub(crate) fn look_for_choices() {
+    EVERYWHERE.store(ptr::null_mut(), Ordering::SeqCst);
+}
+
+#[cold]
+fn look() -> Option<&'static Active> {
+    let governing = governing();
+    if chosen::is_used() {
+        return chosen::here().or(governing);
+    }
+    if let Some(state) = STATE.get() {
+        EVERYWHERE.store(ptr::from_ref(state).cast_mut(), Ordering::SeqCst);
+        if chosen::is_used() {
+            // It was the first choice, made meanwhile.
+            look_for_choices();
+        }
+    }
+    governing
 }
 
 #[cold]
@@ -198,8 +241,7 @@ pub(crate) fn has_gained_privileges() -> bool {
 
 /// A policy could not even be tried: nothing leaves.
 fn refusing() -> Active {
-    let log = Log::new(Level::Off, String::new(), None);
-    activate(Policy::refusing(), log, true)
+    activate(Policy::refusing(), Log::silent(), true)
 }
 
 fn activate(policy: Policy, log: Log, faulty: bool) -> Active {
@@ -212,6 +254,23 @@ fn activate(policy: Policy, log: Log, faulty: bool) -> Active {
         log,
         kept: Kept::from_process(),
         faulty,
+        within: None,
+    }
+}
+
+/// What is in force where the program has chosen within the policy of the process, if it has one.
+pub(crate) fn choice(policy: Policy, within: Option<&'static Active>) -> Active {
+    Active {
+        host: Host::new(&policy),
+        learned: Learned::new(),
+        cache: Cache::new(),
+        hosts_file: HostsFile::new(),
+        policy,
+        log: within.map_or_else(Log::silent, |within| within.log.clone()),
+        // The programs that are started are under the policy of the process.
+        kept: Kept::default(),
+        faulty: false,
+        within,
     }
 }
 

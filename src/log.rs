@@ -28,7 +28,7 @@ pub(crate) enum Level {
 }
 
 /// What is said, and where, decided once.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Log {
     level: Level,
     program: String,
@@ -46,6 +46,11 @@ impl Log {
             program,
             target,
         }
+    }
+
+    /// Says nothing.
+    pub(crate) fn silent() -> Self {
+        Self::new(Level::Off, String::new(), None)
     }
 
     /// Says what was decided on a flow or a look-up.

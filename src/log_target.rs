@@ -13,7 +13,7 @@ use rustix::net::SendFlags;
 use crate::room;
 
 /// Decided once, at the start.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) enum Target {
     /// A descriptor of the application's, with device and inode of what was open there at the start:
     /// an application that closes it may have a socket or a database there later.

@@ -5,6 +5,7 @@
 //! and special ones (`nss.rs`), and those that the policy leaves to `system`.
 
 use std::ffi::{CStr, c_char, c_int};
+use std::os::fd::BorrowedFd;
 
 use libc::{addrinfo, hostent, size_t};
 use mif_resolve::{Answer, Ask};
@@ -19,7 +20,7 @@ use crate::memory::is_plausible;
 use crate::network::host_error;
 use crate::nss;
 use crate::numeric;
-use crate::resolution::{self, Names, remember, resolve};
+use crate::resolution::{self, Names, remember, resolve, resolve_until};
 
 /// # Safety
 /// As getaddrinfo(3).
@@ -32,8 +33,9 @@ pub(crate) unsafe fn getaddrinfo(
     // SAFETY: the caller's own node.
     let is_name = !flags::any(flags::NAMES_ARE_LIBCS) && !unsafe { numeric::ends_as_one(node) };
     if is_name
+        && let Some(active) = active()
         // SAFETY: the caller's own arguments.
-        && let Some(code) = unsafe { addresses(node, service, hints, res) }
+        && let Some(code) = unsafe { addresses(active, node, service, hints, res, None) }
     {
         return code;
     }
@@ -46,18 +48,39 @@ pub(crate) unsafe fn getaddrinfo(
     code
 }
 
+/// The same on a network that the caller has chosen; nothing is found once `stop` can be read.
+///
+/// # Safety
+/// As getaddrinfo(3).
+pub(crate) unsafe fn getaddrinfo_on(
+    active: &Active,
+    node: *const c_char,
+    service: *const c_char,
+    hints: *const addrinfo,
+    res: *mut *mut addrinfo,
+    stop: Option<BorrowedFd<'_>>,
+) -> c_int {
+    // SAFETY: the caller's contract.
+    match unsafe { addresses(active, node, service, hints, res, stop) } {
+        Some(code) => code,
+        // SAFETY: the caller's contract.
+        None => unsafe { real::getaddrinfo(node, service, hints, res) },
+    }
+}
+
 /// What mif has to say to a `getaddrinfo`; `None` leaves it to libc.
 ///
 /// # Safety
 /// As getaddrinfo(3).
 #[inline(never)]
 unsafe fn addresses(
+    active: &Active,
     node: *const c_char,
     service: *const c_char,
     hints: *const addrinfo,
     res: *mut *mut addrinfo,
+    stop: Option<BorrowedFd<'_>>,
 ) -> Option<c_int> {
-    let active = active()?;
     // SAFETY: the caller's contract for `node`.
     let text = unsafe { text_of(node) }?;
     // SAFETY: the caller's contract for the other arguments.
@@ -75,7 +98,7 @@ unsafe fn addresses(
         return Some(code);
     }
     let (ask, addrconfig) = (request.ask(), request.addrconfig());
-    match resolve(active, "getaddrinfo", &name, ask, addrconfig) {
+    match resolve_until(active, "getaddrinfo", &name, ask, addrconfig, stop) {
         Names::Libc => None,
         Names::Failed(failure) => Some(list::error(failure)),
         // SAFETY: the caller vouches for `res`.

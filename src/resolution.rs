@@ -2,6 +2,7 @@
 //! what is remembered of their answer.
 
 use std::net::IpAddr;
+use std::os::fd::BorrowedFd;
 
 use mif_policy::{Families, Need, Origin, Resolvers, Verdict};
 use mif_resolve::{Answer, Ask, Failure, Plan, Scope};
@@ -30,15 +31,34 @@ pub(crate) fn resolve(
     ask: Ask,
     addrconfig: Option<Ask>,
 ) -> Names {
+    resolve_until(active, call, name, ask, addrconfig, None)
+}
+
+/// The same, and no answer once `stop` can be read.
+pub(crate) fn resolve_until(
+    active: &Active,
+    call: &str,
+    name: &str,
+    ask: Ask,
+    addrconfig: Option<Ask>,
+    stop: Option<BorrowedFd<'_>>,
+) -> Names {
     if !has_memory() {
         return Names::Failed(Failure::Again);
     }
     uncancelled(Names::Failed(Failure::Fail), || {
-        find(active, call, name, ask, addrconfig)
+        find(active, call, name, ask, addrconfig, stop)
     })
 }
 
-fn find(active: &Active, call: &str, name: &str, ask: Ask, addrconfig: Option<Ask>) -> Names {
+fn find(
+    active: &Active,
+    call: &str,
+    name: &str,
+    ask: Ask,
+    addrconfig: Option<Ask>,
+    stop: Option<BorrowedFd<'_>>,
+) -> Names {
     let services = nss::services();
     if services.has_name(name) {
         return Names::Libc;
@@ -78,6 +98,7 @@ fn find(active: &Active, call: &str, name: &str, ask: Ask, addrconfig: Option<As
     let plan = Plan {
         families,
         ask,
+        stop,
         ..plan(active, &resolvers, &way)
     };
     let route = match resolvers.verdict() {

@@ -2,13 +2,13 @@
 //! unless `reach.io_uring` allows it. A ring that is made without libc's `syscall` is not seen.
 
 use crate::guard;
-use crate::init::active;
+use crate::init::governing;
 use crate::log::Level;
 
 /// Whether a ring is not to be made.
 pub(crate) fn is_refused() -> bool {
     let decide = || {
-        let Some(active) = active() else {
+        let Some(active) = governing() else {
             return false;
         };
         let allowed = active.policy.io_uring;

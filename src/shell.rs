@@ -11,7 +11,7 @@ use mif_policy::Children;
 
 use crate::errno;
 use crate::hooks::real;
-use crate::init::active;
+use crate::init::governing;
 use crate::memory::is_there;
 use crate::{exec, guard};
 
@@ -53,7 +53,7 @@ unsafe fn with_environment(command: *const c_char) -> Option<*mut c_char> {
     if !is_there(command) {
         return None;
     }
-    let active = active()?;
+    let active = governing()?;
     // SAFETY: libc's own environment.
     let given = unsafe { active.kept.look_at(exec::own_environment()) }?;
     if given.children.unwrap_or(active.policy.children) != Children::Follow {

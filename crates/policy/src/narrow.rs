@@ -66,6 +66,7 @@ impl Policy {
             explicit: self.explicit,
             local: self.local,
             interfaces: self.interfaces,
+            io_uring: self.io_uring,
             children: self.children,
             families: self.families,
             dns,

@@ -24,6 +24,7 @@ fn main() {
         ask: Ask::Both,
         selection: Selection::default(),
         patience: Patience::default(),
+        stop: None,
     };
     for name in &names {
         let mut last = None;

@@ -42,7 +42,7 @@ pub(crate) struct Exchange<'p> {
     plan: Plan<'p>,
     /// Types of records, as the constants of `wire` have them.
     kinds: &'static [u16],
-    end: Deadline,
+    end: Deadline<'p>,
     /// The socket of the last question by datagram: what comes next may be asked of the kernel by it.
     socket: Cell<Option<Datagram<'p>>>,
 }
@@ -68,7 +68,7 @@ impl<'p> Exchange<'p> {
         Self {
             plan,
             kinds,
-            end: Deadline::after(plan.patience.total),
+            end: Deadline::after(plan.patience.total, plan.stop),
             socket: Cell::new(None),
         }
     }
@@ -82,6 +82,9 @@ impl<'p> Exchange<'p> {
         let mut trouble = None;
         for attempt in 0..self.plan.patience.attempts {
             for server in self.plan.servers {
+                if self.end.is_over() {
+                    return Err(trouble.unwrap_or(Trouble::Silent));
+                }
                 // A server that knows no EDNS, or a box on the way that drops it, must not keep the
                 // name from being resolved: the next attempt does without.
                 match self.ask_server(server, name, attempt == 0) {
@@ -205,7 +208,7 @@ impl<'p> Exchange<'p> {
             waiting -= 1;
             may_be_there = true;
             // Replies come together or not at all.
-            deadline = deadline.min(self.deadline(self.plan.patience.timeout / 2));
+            deadline = deadline.or_after(self.plan.patience.timeout / 2);
         }
         self.socket.set(Some(socket));
         Ok(())
@@ -224,8 +227,8 @@ impl<'p> Exchange<'p> {
         Ok(question.read_whole(&reply))
     }
 
-    fn deadline(&self, wait: Duration) -> Deadline {
-        Deadline::after(wait).min(self.end)
+    fn deadline(&self, wait: Duration) -> Deadline<'p> {
+        self.end.or_after(wait)
     }
 }
 
@@ -234,7 +237,7 @@ pub(crate) fn by_stream(
     server: SocketAddr,
     query: &[u8],
     way: &Ways<'_>,
-    deadline: Deadline,
+    deadline: Deadline<'_>,
 ) -> io::Result<Vec<u8>> {
     let fd = open(Kind::Stream, server, way)?;
     let message = framed(&[query]).ok_or(Errno::MSGSIZE)?;
@@ -275,7 +278,7 @@ fn send_all(fd: &OwnedFd, queries: &[Vec<u8>]) -> io::Result<()> {
     Ok(())
 }
 
-fn receive(fd: &OwnedFd, mut buffer: &mut [u8], deadline: Deadline) -> io::Result<()> {
+fn receive(fd: &OwnedFd, mut buffer: &mut [u8], deadline: Deadline<'_>) -> io::Result<()> {
     while !buffer.is_empty() {
         wait(fd, PollFlags::IN, deadline)?;
         match recv(fd, &mut *buffer, RecvFlags::empty()) {

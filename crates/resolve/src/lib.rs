@@ -32,6 +32,7 @@ mod wire;
 
 use std::fmt;
 use std::net::IpAddr;
+use std::os::fd::BorrowedFd;
 use std::time::Duration;
 
 use hickory_proto::rr::Name;
@@ -78,6 +79,8 @@ pub struct Plan<'a> {
     pub selection: Selection<'a>,
     /// How long to wait for answers.
     pub patience: Patience,
+    /// A descriptor that can be read when the answer is not wanted any more.
+    pub stop: Option<BorrowedFd<'a>>,
 }
 
 impl<'a> Plan<'a> {
@@ -99,6 +102,7 @@ impl<'a> Plan<'a> {
             ask: Ask::Both,
             selection: Selection::of(resolvers),
             patience: Patience::default(),
+            stop: None,
         }
     }
 }

@@ -61,7 +61,7 @@ pub fn exchange(packet: &[u8], over: Transport, plan: &Plan<'_>) -> Result<Reply
     let (Some(asked), Patience { total, .. }) = (Asked::read(packet), plan.patience) else {
         return Err(worst);
     };
-    let end = Deadline::after(total);
+    let end = Deadline::after(total, plan.stop);
     for _ in 0..plan.patience.attempts {
         for server in plan.servers {
             let reply = ask(server, packet, &asked, over, plan, end);
@@ -133,9 +133,9 @@ fn ask(
     asked: &Asked,
     over: Transport,
     plan: &Plan<'_>,
-    end: Deadline,
+    end: Deadline<'_>,
 ) -> io::Result<Reply> {
-    let deadline = || Deadline::after(plan.patience.timeout).min(end);
+    let deadline = || end.or_after(plan.patience.timeout);
     if !server.is_plain() {
         let mut replies = secure::exchange(server, &[packet.to_vec()], plan, deadline())?;
         return streamed(replies.pop().unwrap_or_default(), asked);
@@ -167,7 +167,7 @@ fn by_datagram(
     packet: &[u8],
     asked: &Asked,
     plan: &Plan<'_>,
-    deadline: Deadline,
+    deadline: Deadline<'_>,
 ) -> io::Result<Vec<u8>> {
     let fd = open(Kind::Datagram, server, plan.way)?;
     send(&fd, packet, SendFlags::NOSIGNAL)?;

@@ -51,7 +51,7 @@ pub(crate) fn exchange(
     server: &Server,
     messages: &[Vec<u8>],
     plan: &Plan<'_>,
-    deadline: Deadline,
+    deadline: Deadline<'_>,
 ) -> io::Result<Vec<Vec<u8>>> {
     let connection = open(Kind::Stream, server.address, plan.way)?;
     wait(&connection, PollFlags::OUT, deadline)?;

@@ -3,7 +3,7 @@
 //! Everything is a raw system call of rustix's own; the sockets are closed by their owner's drop.
 
 use std::net::SocketAddr;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::{Duration, Instant};
 
 use mif_socket::Kind;
@@ -112,36 +112,65 @@ fn open_on(kind: Kind, destination: SocketAddr, way: &Way<'_>) -> io::Result<Own
     }
 }
 
-/// A moment. The clock is std's, which is libc's `CLOCK_MONOTONIC`, since that symbol is not
+/// A moment, or when somebody else says so. The clock is std's, which is libc's `CLOCK_MONOTONIC`, since that symbol is not
 /// interposed and knows where there is no vDSO to read; rustix would crash under valgrind.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Deadline(Instant);
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Deadline<'s> {
+    at: Instant,
+    stop: Option<BorrowedFd<'s>>,
+}
 
-impl Deadline {
-    /// So long from now; what no clock can count to is a day.
-    pub(crate) fn after(wait: Duration) -> Self {
+impl<'s> Deadline<'s> {
+    /// So long from now; what no clock can count to is a day. Or when `stop` can be read.
+    pub(crate) fn after(wait: Duration, stop: Option<BorrowedFd<'s>>) -> Self {
         let now = Instant::now();
-        Self(
-            now.checked_add(wait)
-                .unwrap_or(now + Duration::from_hours(24)),
-        )
+        let at = now
+            .checked_add(wait)
+            .unwrap_or(now + Duration::from_hours(24));
+        Self { at, stop }
+    }
+
+    /// So long from now, if that comes first.
+    pub(crate) fn or_after(self, wait: Duration) -> Self {
+        let at = Self::after(wait, None).at.min(self.at);
+        Self { at, ..self }
     }
 
     /// What is left until then; `None` when it has passed.
     pub(crate) fn left(self) -> Option<Duration> {
-        let left = self.0.checked_duration_since(Instant::now())?;
+        let left = self.at.checked_duration_since(Instant::now())?;
         Some(left).filter(|left| !left.is_zero())
+    }
+
+    /// Whether nothing more is to be begun.
+    pub(crate) fn is_over(self) -> bool {
+        let is_stopped = |stop| {
+            let mut stop = [PollFd::from_borrowed_fd(stop, PollFlags::IN)];
+            poll(&mut stop, Some(&Timespec::default())) != Ok(0)
+        };
+        self.stop.is_some_and(is_stopped) || self.left().is_none()
     }
 }
 
 /// Waits until the socket is ready for `wanted`, or has an error to tell.
 ///
 /// # Errors
-/// `ETIMEDOUT` at the deadline; a signal's `EINTR` never shows.
-pub(crate) fn wait(fd: &OwnedFd, wanted: PollFlags, deadline: Deadline) -> io::Result<()> {
+/// `ETIMEDOUT` at the deadline, `ECANCELED` when somebody says stop; a signal's `EINTR` never shows.
+pub(crate) fn wait(fd: &OwnedFd, wanted: PollFlags, deadline: Deadline<'_>) -> io::Result<()> {
     while let Some(left) = deadline.left() {
         let left = Timespec::try_from(left).map_err(|_| Errno::INVAL)?;
-        match poll(&mut [PollFd::new(fd, wanted)], Some(&left)) {
+        let socket = PollFd::new(fd, wanted);
+        let ready = match deadline.stop {
+            None => poll(&mut [socket], Some(&left)),
+            Some(stop) => {
+                let mut both = [PollFd::from_borrowed_fd(stop, PollFlags::IN), socket];
+                match poll(&mut both, Some(&left)) {
+                    Ok(_) if !both[0].revents().is_empty() => Err(Errno::CANCELED),
+                    ready => ready,
+                }
+            }
+        };
+        match ready {
             Err(Errno::INTR) => {}
             // The kernel's clock counts: one that stands still, as faketime(1) makes them, must
             // not keep the application waiting for ever.

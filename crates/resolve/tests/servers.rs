@@ -2,7 +2,10 @@
 mod fake;
 
 use std::net::{SocketAddr, UdpSocket};
+use std::os::fd::AsFd;
+use std::os::unix::net::UnixStream;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use fake::{Asked, Server, record};
@@ -96,6 +99,36 @@ fn a_silent_server_gives_way_to_the_next() {
     let mut buffer = [0; 512];
     assert!(silent.recv(&mut buffer).is_ok() && silent.recv(&mut buffer).is_ok());
     assert!(silent.recv(&mut buffer).is_err(), "it was asked once");
+}
+
+#[test]
+fn a_look_up_that_is_not_wanted_any_more_ends_at_once() {
+    let silent = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let servers = [silent.local_addr().unwrap().into()];
+    let (stop, stopper) = UnixStream::pair().unwrap();
+    let stopping = thread::spawn(move || {
+        // The questions are on their way.
+        let asked = silent.recv(&mut [0; 512]);
+        drop(stopper);
+        asked.map(|_| silent)
+    });
+    let plan = Plan {
+        stop: Some(stop.as_fd()),
+        ..plan(&servers)
+    };
+    let start = Instant::now();
+    assert_eq!(lookup("who", &plan), Err(Failure::Again));
+    assert!(start.elapsed() < plan.patience.timeout);
+    let silent = stopping.join().unwrap().unwrap();
+    silent.set_nonblocking(true).unwrap();
+    let mut buffer = [0; 512];
+    let more = std::iter::from_fn(|| silent.recv(&mut buffer).ok()).count();
+    assert!(
+        more <= 1,
+        "the other family was asked at once, and then nothing"
+    );
+    assert_eq!(lookup("who", &plan), Err(Failure::Again));
+    assert!(silent.recv(&mut buffer).is_err(), "nothing is begun");
 }
 
 #[test]

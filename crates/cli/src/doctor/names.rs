@@ -112,6 +112,7 @@ pub(crate) fn ask(
             total: PATIENCE,
         },
         secure: &InTheClear,
+        stop: None,
     };
     // As it is, without the host's habits for names with few dots.
     mif_resolve::lookup(&format!("{}.", name.trim_end_matches('.')), &plan)

@@ -26,6 +26,7 @@ pub(crate) fn plan(servers: &[mif_policy::Server]) -> Plan<'_> {
         families: Families::Any,
         ask: Ask::V4,
         patience: Patience::default(),
+        stop: None,
     }
 }
 
