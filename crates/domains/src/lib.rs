@@ -5,5 +5,7 @@
 #![forbid(unsafe_code)]
 
 mod id;
+mod race;
 
 pub use id::{Id, NoId};
+pub use race::{Race, Step};
