@@ -5,7 +5,7 @@
 
 use std::borrow::Cow;
 use std::ffi::{CStr, CString, c_char, c_int};
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::ptr::null_mut;
 
 use libc::addrinfo;
@@ -219,6 +219,16 @@ impl Request {
 /// # Safety
 /// `list` must be null or a list of getaddrinfo(3).
 pub(crate) unsafe fn addresses(list: *const addrinfo) -> Vec<IpAddr> {
+    // SAFETY: the caller's contract.
+    let found = unsafe { sockets(list) };
+    found.iter().map(SocketAddr::ip).collect()
+}
+
+/// The addresses in a list, with their ports.
+///
+/// # Safety
+/// As [`addresses`].
+pub(crate) unsafe fn sockets(list: *const addrinfo) -> Vec<SocketAddr> {
     let mut found = Vec::new();
     let mut at = list;
     while !at.is_null() {
@@ -226,7 +236,7 @@ pub(crate) unsafe fn addresses(list: *const addrinfo) -> Vec<IpAddr> {
         let node = unsafe { &*at };
         // SAFETY: each node has an address of the length that it says.
         let given = unsafe { sockaddr::read(node.ai_addr, node.ai_addrlen) };
-        found.extend(given.map(|given| given.meant.ip()));
+        found.extend(given.map(|given| given.meant));
         at = node.ai_next;
     }
     found

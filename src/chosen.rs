@@ -9,6 +9,7 @@ use libc::pthread_key_t;
 use once_cell::race::OnceBox;
 use rustix::io::Errno;
 
+use crate::flags;
 use crate::init::{Active, look_for_choices};
 
 static USED: AtomicBool = AtomicBool::new(false);
@@ -53,7 +54,10 @@ pub(crate) fn for_thread(choice: Option<&'static Active>) -> Result<(), Errno> {
     let choice = choice.map_or(ptr::null(), ptr::from_ref);
     // SAFETY: a key that is never deleted.
     match unsafe { libc::pthread_setspecific(key, choice.cast()) } {
-        0 => Ok(note()),
+        0 => {
+            note();
+            Ok(())
+        }
         why => Err(Errno::from_raw_os_error(why)),
     }
 }
@@ -66,6 +70,9 @@ pub(crate) fn for_process(choice: Option<&'static Active>) {
 }
 
 fn note() {
+    flags::lower(flags::NAMES_ARE_LIBCS);
+    #[cfg(any(target_arch = "aarch64", target_arch = "x86_64"))]
+    crate::jump::hold_objects();
     USED.store(true, Ordering::SeqCst);
     look_for_choices();
 }

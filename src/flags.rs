@@ -17,7 +17,8 @@ pub(crate) const STEERED: u32 = 4;
 pub(crate) const DEVICE: u32 = 8;
 /// mif pinned a stream that connected to a device, which it cannot take back.
 pub(crate) const STREAM: u32 = 16;
-/// There is no policy, or one that leaves every look-up to libc and says nothing of it.
+/// There is no policy, or one that leaves every look-up to libc and says nothing of it. The one bit that
+/// is taken back, when the program chooses a network by the MIF API.
 pub(crate) const NAMES_ARE_LIBCS: u32 = 32;
 /// The application set `IPV6_ADDR_PREFERENCES`.
 pub(crate) const PREFERS: u32 = 64;
@@ -29,6 +30,10 @@ pub(crate) fn raise(bits: u32) {
     if !are_raised(bits) {
         RAISED.fetch_or(bits, Ordering::Relaxed);
     }
+}
+
+pub(crate) fn lower(bits: u32) {
+    RAISED.fetch_and(!bits, Ordering::Relaxed);
 }
 
 /// Whether any of these bits is raised.

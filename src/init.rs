@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicPtr, Ordering};
 
 use mif_host::config::{Environment, Loaded};
 use mif_host::{Host, View};
-use mif_policy::Policy;
+use mif_policy::{Policy, PvdId};
 use mif_resolve::Cache;
 use once_cell::race::OnceBox;
 
@@ -31,8 +31,16 @@ pub(crate) struct Active {
     pub(crate) kept: Kept,
     /// The policy that was asked for has a fault; `policy` refuses everything.
     pub(crate) faulty: bool,
-    /// Of a choice that the program has made by the MIF API: the policy that it is within, if there is
-    /// one.
+    /// This is a choice that the program has made by the MIF API.
+    pub(crate) choice: Option<Choice>,
+}
+
+/// A provisioning domain that the program has chosen.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Choice {
+    /// Which of the policy's it is.
+    pub(crate) pvd: PvdId,
+    /// The policy that it is within, if this process has one.
     pub(crate) within: Option<&'static Active>,
 }
 
@@ -254,23 +262,25 @@ fn activate(policy: Policy, log: Log, faulty: bool) -> Active {
         log,
         kept: Kept::from_process(),
         faulty,
-        within: None,
+        choice: None,
     }
 }
 
-/// What is in force where the program has chosen within the policy of the process, if it has one.
-pub(crate) fn choice(policy: Policy, within: Option<&'static Active>) -> Active {
+/// What is in force where the program has made this choice, under the policy that comes of it.
+pub(crate) fn choose(choice: Choice, policy: Policy) -> Active {
     Active {
         host: Host::new(&policy),
         learned: Learned::new(),
         cache: Cache::new(),
         hosts_file: HostsFile::new(),
         policy,
-        log: within.map_or_else(Log::silent, |within| within.log.clone()),
+        log: choice
+            .within
+            .map_or_else(Log::silent, |within| within.log.clone()),
         // The programs that are started are under the policy of the process.
         kept: Kept::default(),
         faulty: false,
-        within,
+        choice: Some(choice),
     }
 }
 

@@ -36,6 +36,7 @@ mod addrsel;
 mod api;
 mod batch;
 mod bind;
+mod chosen;
 mod clock;
 mod connect;
 mod connection;

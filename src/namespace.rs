@@ -3,8 +3,10 @@
 
 use std::ffi::c_int;
 
+use crate::api::scope;
+use crate::chosen;
 use crate::hooks::real;
-use crate::init::active;
+use crate::init::governing;
 
 /// # Safety
 /// As setns(2).
@@ -24,11 +26,13 @@ pub(crate) unsafe fn unshare(flags: c_int) -> c_int {
 }
 
 fn note(done: c_int, may_be_network: bool) -> c_int {
-    if done == 0
-        && may_be_network
-        && let Some(active) = active()
-    {
-        active.host.leaves_its_namespace();
+    if done == 0 && may_be_network {
+        if let Some(active) = governing() {
+            active.host.leaves_its_namespace();
+        }
+        if chosen::is_used() {
+            scope::for_each(|active| active.host.leaves_its_namespace());
+        }
     }
     done
 }

@@ -136,7 +136,7 @@ seldom! { ".globl":
     "__h_errno_location" "__pthread_key_create" "__res_ninit" "__res_state" "__xpg_strerror_r"
     "abort" "calloc" "close" "dl_iterate_phdr" "dladdr" "dlerror" "dlvsym" "fcntl" "fdopen"
     "freeaddrinfo" "freeifaddrs" "fstat64" "getcwd" "lseek64" "lstat64" "mmap64" "munmap"
-    "nl_langinfo" "posix_memalign" "pthread_key_create" "pthread_key_delete" "pthread_mutex_lock"
+    "nl_langinfo" "posix_memalign" "pthread_getspecific" "pthread_key_create" "pthread_key_delete" "pthread_mutex_lock"
     "pthread_mutex_unlock" "pthread_once" "pthread_setspecific" "read" "readlink" "realpath"
     "sched_yield" "socket" "stat64" "strdup" "strrchr" "write" "writev"
 }

@@ -18,9 +18,9 @@ impl Policy {
 
     /// This policy for a program, or a part of it, that wants to use `pvd`: alone, or with `prefer`
     /// before the others. Flows that may not go by it are refused, or with `prefer` go as before.
-    /// `None` if it may not be used at all.
+    /// `None` if it may not be used at all; else also which of the policy's domains it is.
     #[must_use]
-    pub fn narrowed(&self, pvd: &Pvd, prefer: bool) -> Option<Self> {
+    pub fn narrowed(&self, pvd: &Pvd, prefer: bool) -> Option<(Self, PvdId)> {
         if !self.permits(pvd) {
             return None;
         }
@@ -59,7 +59,7 @@ impl Policy {
                 ..Dns::default()
             }
         };
-        Some(Self {
+        let narrowed = Self {
             pvds,
             rules: Rules::new(rules),
             listen: self.listen.as_ref().map(narrow),
@@ -72,7 +72,8 @@ impl Policy {
             dns,
             addrsel: self.addrsel.clone(),
             files: self.files.clone(),
-        })
+        };
+        Some((narrowed, id))
     }
 
     /// The domains of this policy whose permission is one for `pvd`: itself, and for one that is a part of
@@ -176,7 +177,9 @@ mod tests {
             let before = policy(app);
             let narrowed = |prefer| {
                 let narrowed = before.narrowed(&implicit(chosen), prefer);
-                narrowed.map(|policy| lists(&policy)).unwrap_or_default()
+                narrowed
+                    .map(|(policy, _)| lists(&policy))
+                    .unwrap_or_default()
             };
             assert_eq!(narrowed(false), wanted, "{chosen} of {app}");
             assert_eq!(narrowed(true), preferred, "{chosen} of {app}");
@@ -202,7 +205,8 @@ mod tests {
         let before =
             policy("use = \"wan0\"\nexplicit = \"respect\"\ndns.servers = [\"10.1.0.53\"]");
         let servers = |chosen| {
-            let narrowed = before.narrowed(&implicit(chosen), false).unwrap();
+            let (narrowed, id) = before.narrowed(&implicit(chosen), false).unwrap();
+            assert_eq!(*narrowed.pvd(id).name, *chosen);
             narrowed.dns.servers.len()
         };
         assert_eq!([servers("wan0"), servers("wan1")], [1, 0]);

@@ -147,6 +147,18 @@ pub fn pin(fd: BorrowedFd<'_>, route: &Route<'_>) -> Result<()> {
     }
 }
 
+/// Binds a socket that is going to be connected to its source. Port 0 is left to `connect`, so that ports
+/// are shared between destinations.
+///
+/// # Errors
+/// The kernel's.
+pub fn bind(fd: BorrowedFd<'_>, kind: Kind, source: SocketAddr) -> Result<()> {
+    if kind == Kind::Stream && source.port() == 0 {
+        option::set_bind_address_no_port(fd)?;
+    }
+    rustix::net::bind(fd, &source)
+}
+
 /// Binds to a source address with the port left to `connect`, so that ports are shared between
 /// destinations. A socket that has this address already is left as it is.
 fn bind_source(
@@ -159,10 +171,7 @@ fn bind_source(
         (IpAddr::V4(v4), SocketAddr::V6(_)) => IpAddr::V6(v4.to_ipv6_mapped()),
         (source, _) => source,
     };
-    if kind == Kind::Stream {
-        option::set_bind_address_no_port(fd)?;
-    }
-    match rustix::net::bind(fd, &SocketAddr::new(address, 0)) {
+    match bind(fd, kind, SocketAddr::new(address, 0)) {
         Err(Errno::INVAL) if local_address(fd).is_some_and(|ip| canonical(ip.ip()) == source) => {
             Ok(())
         }
