@@ -144,6 +144,9 @@ impl Binding<'_> {
         if policy.permits_bind(ip, host) {
             return Answer::Proceed;
         }
+        if let Some(within) = self.within() {
+            return within.judge();
+        }
         match policy.explicit {
             Explicit::Respect => {
                 self.say(&Verdict::Pass(Pass::Respected));
@@ -152,6 +155,18 @@ impl Binding<'_> {
             Explicit::Override => Answer::Wildcard,
             Explicit::Refuse => self.refuse(Refusal::Elsewhere(policy.last_rule())),
         }
+    }
+
+    /// The same under the policy of the process, where the program has chosen otherwise for this socket
+    /// than for its thread.
+    fn within(&self) -> Option<Self> {
+        let active = self.active.choice?.within?;
+        let host = active.view();
+        Some(Self {
+            active,
+            host,
+            ..*self
+        })
     }
 
     /// A listener is opened on the network that `listen` chooses.
@@ -173,16 +188,28 @@ impl Binding<'_> {
 
     fn pin(&self, ip: IpAddr, route: &Route<'_>) -> Answer {
         let (policy, host) = (&self.active.policy, &self.host);
+        let mut route = *route;
         let there = match mif_socket::bound_index(self.fd) {
             Ok(0) => (!ip.is_unspecified()).then_some(Bound::To(ip)),
             Ok(index) => Some(Bound::On(index)),
             // The kernel will say what is wrong with it.
             Err(_) => return Answer::Proceed,
         };
-        match there.and_then(|bound| policy.disagreement(bound, route, host)) {
+        if let Some(bound) = there
+            && let Some(chosen) = policy.chosen_listen(bound, host)
+        {
+            route = chosen;
+        }
+        let disagreement = there.and_then(|bound| policy.disagreement(bound, &route, host));
+        if disagreement.is_some()
+            && let Some(within) = self.within()
+        {
+            return within.open();
+        }
+        match disagreement {
             None if matches!(there, Some(Bound::On(_))) => {}
             None => {
-                if mif_socket::pin(self.fd, route).is_err() {
+                if mif_socket::pin(self.fd, &route).is_err() {
                     self.active.host.forget();
                     return self.refuse(Refusal::Exhausted(
                         policy.last_rule(),
@@ -202,7 +229,7 @@ impl Binding<'_> {
             // Accepted streams inherit the device and are never asked about.
             flags::raise(flags::DEVICE);
         }
-        self.say(&Verdict::Route(*route));
+        self.say(&Verdict::Route(route));
         Answer::Proceed
     }
 

@@ -7,7 +7,7 @@ use std::os::fd::BorrowedFd;
 
 use mif_host::View;
 use mif_policy::{
-    Bound, Explicit, Flow, Pass, Protocol, Refusal, Route, RuleId, Unusable, Verdict,
+    Bound, Explicit, Flow, Need, Pass, Protocol, Refusal, Route, RuleId, Unusable, Verdict,
 };
 use mif_socket::{Fault, Kind};
 use rustix::io::Errno;
@@ -37,6 +37,7 @@ pub(crate) fn steer(
             call,
             fd,
             given,
+            again: false,
         };
         match connection.steer() {
             // The interface is another one than a moment ago: ask the kernel again, once.
@@ -74,6 +75,8 @@ struct Connection<'a> {
     call: &'a str,
     fd: BorrowedFd<'a>,
     given: &'a Given,
+    /// What the application itself chose has been taken into account already.
+    again: bool,
 }
 
 impl Connection<'_> {
@@ -249,7 +252,28 @@ impl Connection<'_> {
     /// The application itself put the socket on another network.
     #[cold]
     fn elsewhere(&self, kind: Kind, bound: Bound, route: &Route<'_>) -> Result<(), Steering> {
-        match self.active.policy.explicit {
+        let (policy, host) = (&self.active.policy, &self.host);
+        let need = Need::of(self.given.meant.ip());
+        if !self.again {
+            let again = Connection {
+                again: true,
+                ..*self
+            };
+            if let Some(other) = policy.chosen(bound, route.rule, need, host) {
+                return again.route(kind, other);
+            }
+            if let Some(within) = self.active.choice.and_then(|choice| choice.within) {
+                // For this socket the program has chosen otherwise than for its thread.
+                return Connection {
+                    active: within,
+                    host: within.view(),
+                    again: false,
+                    ..*self
+                }
+                .steer();
+            }
+        }
+        match policy.explicit {
             Explicit::Respect => {
                 self.say(&Verdict::Pass(Pass::Respected));
                 Ok(())

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use std::os::fd::BorrowedFd;
 
 use mif_host::View;
-use mif_policy::{Bound, Explicit, Pass, Protocol, Refusal, Route, Verdict};
+use mif_policy::{Bound, Explicit, Need, Pass, Protocol, Refusal, Route, Verdict};
 use mif_socket::cmsg::PacketInfo;
 
 use crate::connect::{self, borrow};
@@ -61,6 +61,8 @@ struct Datagram<'a> {
     fd: BorrowedFd<'a>,
     given: &'a Given,
     said: &'a Said,
+    /// What the application itself chose has been taken into account already.
+    again: bool,
 }
 
 impl<'a> Datagram<'a> {
@@ -82,6 +84,7 @@ impl<'a> Datagram<'a> {
             fd,
             given,
             said,
+            again: false,
         };
         unless_panic(Plan::Refuse, || datagram.decide())
     }
@@ -253,7 +256,28 @@ impl<'a> Datagram<'a> {
     /// The application itself chose another network for this datagram.
     #[cold]
     fn elsewhere(&self, bound: Bound, route: &Route<'_>) -> Plan {
-        match (self.active.policy.explicit, bound) {
+        let (policy, host) = (&self.active.policy, &self.host);
+        let need = Need::of(self.given.meant.ip());
+        if !self.again {
+            let again = Datagram {
+                again: true,
+                ..*self
+            };
+            if let Some(other) = policy.chosen(bound, route.rule, need, host) {
+                return again.route(other);
+            }
+            if let Some(within) = self.active.choice.and_then(|choice| choice.within) {
+                // For this socket the program has chosen otherwise than for its thread.
+                return Datagram {
+                    active: within,
+                    host: within.view(),
+                    again: false,
+                    ..*self
+                }
+                .decide();
+            }
+        }
+        match (policy.explicit, bound) {
             (Explicit::Respect, _) => {
                 self.say(&Verdict::Pass(Pass::Respected));
                 Plan::AsIs

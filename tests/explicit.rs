@@ -56,6 +56,44 @@ fn a_choice_inside_the_network_is_kept() {
 }
 
 #[test]
+fn a_choice_of_another_network_of_the_list_is_kept() {
+    let lab = Lab::new();
+    let both = ["-i", "wan1", "-i", "wan0"];
+    for (interface, url, peer) in [
+        ("wan0", WHO, "10.1.0.2"),
+        ("wan0", WHO6, "2001:db8:1::2"),
+        ("10.1.0.2", WHO, "10.1.0.2"),
+        ("2001:db8:1::2", WHO6, "2001:db8:1::2"),
+        ("wan1", WHO, "10.2.0.2"),
+    ] {
+        assert_eq!(curl(&lab, &both, interface, url).ok(), peer, "{interface}");
+    }
+    let datagram = "import socket as s; f = s.socket(s.AF_INET, s.SOCK_DGRAM); f.settimeout(5)\n\
+                    f.bind(('10.1.0.2', 0)); f.sendto(b'x', ('203.0.113.10', 7001))\n\
+                    print(f.recvfrom(99)[0].decode())";
+    assert_eq!(python(&lab, &both, datagram).ok(), "10.1.0.2");
+    // Contradictions, and what is in no list.
+    for words in [
+        ["wan0", "10.2.0.2"],
+        ["vpn0", "10.3.0.2"],
+        ["wan1", "10.1.0.2"],
+    ] {
+        let script = format!(
+            "import socket as s; f = s.socket(); f.setsockopt(s.SOL_SOCKET, 25, b'{}\\0')\n\
+             f.bind(('{}', 0)); f.connect(('203.0.113.10', 80))",
+            words[0], words[1]
+        );
+        let out = python(&lab, &both, &script);
+        assert_ne!(out.code, Some(0), "{words:?}: {out}");
+    }
+    assert_eq!(
+        ["ra", "rb", "rv"].map(|router| lab.spoofed_packets(router)),
+        [0; 3]
+    );
+    assert_eq!(lab.packets("rv"), 0);
+}
+
+#[test]
 fn a_choice_outside_the_network_is_refused() {
     let lab = Lab::new();
     for (interface, url, code) in [

@@ -158,9 +158,13 @@ impl Policy {
     /// The network that a wildcard listener is reachable on.
     #[must_use]
     pub fn choose_listen<'p>(&'p self, host: &impl Host) -> Verdict<'p> {
-        let last = self.last_rule();
-        let choices = self.listen.as_ref().unwrap_or(&self.rule(last).choices);
-        self.first_usable(choices, last, Need::Any, host)
+        self.first_usable(self.listens(), self.last_rule(), Need::Any, host)
+    }
+
+    /// The networks of listeners.
+    fn listens(&self) -> &Use {
+        let general = &self.rule(self.last_rule()).choices;
+        self.listen.as_ref().unwrap_or(general)
     }
 
     #[inline(always)]
@@ -239,6 +243,40 @@ impl Policy {
             Bound::To(ip) => is_multicast(ip) || self.lies_in(ip, route, host),
         };
         (!agrees).then_some(self.explicit)
+    }
+
+    /// The domain of a rule's list that the application itself put a socket on, if it can be used: which
+    /// of the networks that a list permits is taken may be the application's choice.
+    #[must_use]
+    pub fn chosen<'p>(
+        &'p self,
+        bound: Bound,
+        rule: RuleId,
+        need: Need,
+        host: &impl Host,
+    ) -> Option<Route<'p>> {
+        self.chosen_of(&self.rule(rule).choices, bound, rule, need, host)
+    }
+
+    /// The same of a listener.
+    #[must_use]
+    pub fn chosen_listen<'p>(&'p self, bound: Bound, host: &impl Host) -> Option<Route<'p>> {
+        self.chosen_of(self.listens(), bound, self.last_rule(), Need::Any, host)
+    }
+
+    fn chosen_of<'p>(
+        &'p self,
+        list: &Use,
+        bound: Bound,
+        rule: RuleId,
+        need: Need,
+        host: &impl Host,
+    ) -> Option<Route<'p>> {
+        let mut routes = list.0.iter().filter_map(|choice| match *choice {
+            Choice::Pvd(id) => self.route(id, rule, need, host).ok(),
+            Choice::System | Choice::None => None,
+        });
+        routes.find(|route| self.disagreement(bound, route, host).is_none())
     }
 
     /// Whether binding to `ip` is a choice within the networks that this policy names anywhere:
