@@ -1,28 +1,23 @@
 //! One call of the resolver's own functions (`resolver.rs`), from its question to its answer.
 
-use std::ffi::{CStr, CString, c_char, c_int};
-use std::net::IpAddr;
-use std::time::Duration;
+mod packet;
 
-use mif_policy::{Resolvers, Verdict};
-use mif_resolve::raw::{self, Reply, Transport, Unanswered};
-use mif_resolve::{Patience, reverse};
+use std::ffi::{CStr, CString, c_char, c_int};
+
+use mif_policy::Resolvers;
+use mif_resolve::{raw, reverse};
 
 use crate::errno;
-use crate::guard::{has_memory, uncancelled, unless_panic};
-use crate::hooks::next;
+use crate::guard::unless_panic;
 use crate::hostent::set_h_errno;
 use crate::init::{Active, active};
-use crate::log::Level;
 use crate::memory::is_plausible;
 use crate::network::{
-    HOST_NOT_FOUND, NO_DATA, NO_RECOVERY, Otherwise, TRY_AGAIN, host_error, may_ask, plan, way,
+    HOST_NOT_FOUND, NO_DATA, NO_RECOVERY, Otherwise, TRY_AGAIN, host_error, may_ask,
 };
 use crate::resolution::remember;
 use crate::resolver_state::{Options, State, own_state};
 
-/// The longest packet that is made for a name, with room for an OPT record.
-const QUERY: usize = 512;
 /// A header without records; no answer is shorter.
 const HEADER: usize = 12;
 
@@ -261,101 +256,6 @@ impl Call {
         })
     }
 
-    /// The query that libc would send.
-    fn packet(&self, name: &CStr, question: Question) -> Result<Vec<u8>, Missed> {
-        let mut packet = vec![0; QUERY];
-        let length = errno::keeping(|| {
-            // SAFETY: the caller's state, a C string, and a buffer of the size that is said.
-            unsafe {
-                next::res_nmkquery()(
-                    self.state,
-                    0,
-                    name.as_ptr(),
-                    question.class,
-                    question.kind,
-                    std::ptr::null(),
-                    0,
-                    std::ptr::null(),
-                    packet.as_mut_ptr(),
-                    512,
-                )
-            }
-        });
-        let errno = libc::EMSGSIZE;
-        let missed = Missed {
-            errno,
-            host_error: NO_RECOVERY,
-            servfail: false,
-        };
-        let length = usize::try_from(length)
-            .ok()
-            .filter(|&length| length >= HEADER);
-        packet.truncate(length.ok_or(missed)?);
-        let options = self.options();
-        if options.has(Options::EDNS0) || options.has(Options::DNSSEC) {
-            // RFC 6891: the root, OPT, what a datagram may have (as glibc 1200), no extensions,
-            // and DO.
-            let dnssec = if options.has(Options::DNSSEC) {
-                0x80
-            } else {
-                0
-            };
-            packet.extend([0, 0, 41, 0x04, 0xb0, 0, 0, dnssec, 0, 0, 0]);
-            packet[11] += 1;
-        }
-        Ok(packet)
-    }
-
-    /// Puts a packet to the servers, and the reply where the caller wants it. Its length; over a
-    /// connection the whole one, even if less of it fitted.
-    fn send(&self, packet: &[u8], resolvers: &Resolvers<'_>) -> Result<c_int, Missed> {
-        let missed = |errno| Missed {
-            errno,
-            host_error: TRY_AGAIN,
-            servfail: false,
-        };
-        let room = usize::try_from(self.size).unwrap_or(0);
-        if room < HEADER || !is_plausible(self.answer) {
-            return Err(missed(libc::EINVAL));
-        }
-        if !has_memory() {
-            return Err(missed(libc::ENOMEM));
-        }
-        let exchanged = uncancelled(Err(Unanswered::Silent), || {
-            let (active, verdict): (_, Verdict<'_>) = (self.active, resolvers.verdict());
-            let way = |ip: IpAddr| way(active, &verdict, ip);
-            let mut plan = plan(active, resolvers, &way);
-            plan.patience = self.patience();
-            raw::exchange(packet, self.transport(packet), &plan).inspect_err(|why| {
-                active.log.line(
-                    Level::Decisions,
-                    format_args!("{}: no answer ({why:?}) from {:?}", self.name, plan.servers),
-                );
-            })
-        });
-        let Reply {
-            mut bytes,
-            by_stream,
-        } = exchanged.map_err(|why| match why {
-            Unanswered::Unreachable => missed(libc::ECONNREFUSED),
-            Unanswered::Silent | Unanswered::Unwilling => missed(libc::ETIMEDOUT),
-        })?;
-        if bytes.len() < HEADER {
-            return Err(missed(libc::ETIMEDOUT));
-        }
-        bytes[3] &= !0x20;
-        let whole = bytes.len();
-        if whole > room {
-            bytes.truncate(room);
-            // What does not fit of a datagram is not told, as in glibc.
-            bytes[2] |= if by_stream { 2 } else { 0 };
-        }
-        // SAFETY: the caller vouches for `room` bytes, and there are no more of these.
-        unsafe { std::ptr::copy_nonoverlapping(bytes.as_ptr(), self.answer, bytes.len()) };
-        let told = if by_stream { whole } else { bytes.len() };
-        c_int::try_from(told).map_err(|_| missed(libc::EMSGSIZE))
-    }
-
     /// Addresses in an answer are a look-up's, whoever made it.
     fn remember(&self, name: &CStr, length: c_int, resolvers: &Resolvers<'_>) {
         if !self.active.policy.learns_addresses() {
@@ -369,35 +269,6 @@ impl Call {
             let name = name.to_string_lossy();
             remember(self.active, &name, &addresses, resolvers.origin());
         });
-    }
-
-    fn options(&self) -> Options {
-        // SAFETY: the caller's state.
-        unsafe { (*self.state).options }
-    }
-
-    fn transport(&self, packet: &[u8]) -> Transport {
-        let options = self.options();
-        if options.has(Options::USEVC) || packet.len() > QUERY {
-            Transport::Stream
-        } else if options.has(Options::IGNTC) {
-            Transport::Datagram
-        } else {
-            Transport::Either
-        }
-    }
-
-    /// The state's own, within what resolv.conf(5) allows.
-    fn patience(&self) -> Patience {
-        // SAFETY: the caller's state.
-        let timeout = unsafe { (*self.state).retrans };
-        // SAFETY: the caller's state.
-        let attempts = unsafe { (*self.state).retry };
-        Patience {
-            timeout: Duration::from_secs(u64::try_from(timeout.clamp(1, 30)).unwrap_or(5)),
-            attempts: u32::try_from(attempts.clamp(1, 5)).unwrap_or(2),
-            ..Patience::default()
-        }
     }
 
     fn finish(&self, result: Result<c_int, Missed>) -> c_int {

@@ -8,6 +8,7 @@
 mod name;
 mod source;
 mod told;
+mod why;
 
 use std::io;
 use std::net::SocketAddr;
@@ -24,6 +25,7 @@ use crate::program::{self, Trouble};
 use crate::{Failure, output, policy, preflight, words};
 
 use self::told::{Dns, NextHop, Outcome, Report, Skipped, Told};
+use self::why::{pass, refusal};
 
 /// Explains how a program would reach destinations.
 ///
@@ -343,29 +345,6 @@ impl<'p> Explainer<'p> {
 
 fn texts<T: ToString>(list: &[T]) -> Vec<String> {
     list.iter().map(ToString::to_string).collect()
-}
-
-/// Why a flow is left alone.
-fn pass(why: Pass) -> &'static str {
-    match why {
-        Pass::Local => "loopback, or an address of this host",
-        Pass::Scoped => "the scope id names the interface",
-        Pass::System(_) => "the rule says `system`",
-        Pass::Respected => "the application bound it itself",
-    }
-}
-
-/// Why a flow is refused.
-fn refusal(why: Refusal) -> &'static str {
-    match why {
-        Refusal::Chosen(_) => "the rule says `none`",
-        Refusal::Exhausted(_, _) => "no network of the rule is usable now",
-        Refusal::Resolver(_) => "`dns.guard`: a DNS server that is not the network's",
-        Refusal::Family => "`family` excludes it",
-        Refusal::LocalForbidden(_) => "`local = false`, and no network leads to loopback",
-        // The rest depends on a socket, and here is none.
-        _ => "the state of the host is not known",
-    }
 }
 
 fn rule_of(verdict: &Verdict<'_>) -> Option<RuleId> {
