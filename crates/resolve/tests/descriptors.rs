@@ -55,6 +55,7 @@ fn nothing_stays_open() {
         ask: Ask::Both,
         selection: Selection::default(),
         patience,
+        stop: None,
     };
     let before = open_descriptors();
     assert!(
