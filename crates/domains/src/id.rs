@@ -70,10 +70,12 @@ impl Id {
         }
     }
 
-    const UTF8: u8 = 2;
-    const FQDN: u8 = 5;
-    /// Beyond the draft's types.
-    const INTERFACE: u8 = 0x80;
+    /// `MIF_PVDID_UTF8`.
+    pub const UTF8: u8 = 2;
+    /// `MIF_PVDID_FQDN`.
+    pub const FQDN: u8 = 5;
+    /// `MIF_PVDID_INTERFACE`, beyond the draft's types.
+    pub const INTERFACE: u8 = 0x80;
 }
 
 impl fmt::Display for Id {
