@@ -132,6 +132,23 @@ impl Announced {
     }
 }
 
+impl Domain {
+    /// When something of it ends next, after a second since 1970.
+    #[must_use]
+    pub fn end(&self, now: u64) -> Option<u64> {
+        let routers = self.routers.iter().map(|one| one.until);
+        let prefixes = self.prefixes.iter().map(|one| one.until);
+        let servers = self.servers.iter().map(|one| one.until);
+        let search = self.search.iter().map(|one| one.until);
+        let information = self.information.iter().map(|one| one.until);
+        let ends = routers.chain(prefixes).chain(servers).chain(search);
+        ends.chain(information)
+            .flatten()
+            .filter(|end| *end > now)
+            .min()
+    }
+}
+
 impl FromStr for Announced {
     type Err = String;
 

@@ -11,8 +11,10 @@
 
 mod addresses;
 pub mod announced;
+pub mod bell;
 pub mod config;
 pub mod defined;
+pub mod domains;
 #[cfg(feature = "inventory")]
 pub mod inventory;
 mod names;

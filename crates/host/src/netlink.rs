@@ -20,24 +20,24 @@ const MAX_BLOCKS: usize = 4096;
 
 const NLMSG_ERROR: u16 = 2;
 const NLMSG_DONE: u16 = 3;
-const RTM_NEWLINK: u16 = 16;
-const RTM_GETLINK: u16 = 18;
-const RTM_NEWADDR: u16 = 20;
-const RTM_GETADDR: u16 = 22;
-const NLM_F_REQUEST: u16 = 1;
-const NLM_F_DUMP: u16 = 0x300;
-const IFLA_IFNAME: u16 = 3;
-const IFLA_EXT_MASK: u16 = 29;
-const RTEXT_FILTER_SKIP_STATS: u32 = 8;
-const IFA_ADDRESS: u16 = 1;
-const IFA_LOCAL: u16 = 2;
-const IFF_UP: u32 = 1;
-const IFF_RUNNING: u32 = 0x40;
+pub(crate) const RTM_NEWLINK: u16 = 16;
+pub(crate) const RTM_GETLINK: u16 = 18;
+pub(crate) const RTM_NEWADDR: u16 = 20;
+pub(crate) const RTM_GETADDR: u16 = 22;
+pub(crate) const NLM_F_REQUEST: u16 = 1;
+pub(crate) const NLM_F_DUMP: u16 = 0x300;
+pub(crate) const IFLA_IFNAME: u16 = 3;
+pub(crate) const IFLA_EXT_MASK: u16 = 29;
+pub(crate) const RTEXT_FILTER_SKIP_STATS: u32 = 8;
+pub(crate) const IFA_ADDRESS: u16 = 1;
+pub(crate) const IFA_LOCAL: u16 = 2;
+pub(crate) const IFF_UP: u32 = 1;
+pub(crate) const IFF_RUNNING: u32 = 0x40;
 
 const MESSAGE_HEADER: usize = 16;
-const ATTRIBUTE_HEADER: usize = 4;
-const AF_INET: u8 = 2;
-const AF_INET6: u8 = 10;
+pub(crate) const ATTRIBUTE_HEADER: usize = 4;
+pub(crate) const AF_INET: u8 = 2;
+pub(crate) const AF_INET6: u8 = 10;
 
 /// A system call filter of this process would end it for opening one of these sockets.
 static DEADLY: AtomicBool = AtomicBool::new(false);
@@ -46,6 +46,15 @@ static DEADLY: AtomicBool = AtomicBool::new(false);
 /// host's addresses nothing is known.
 pub fn give_up() {
     DEADLY.store(true, Ordering::Relaxed);
+}
+
+/// # Errors
+/// `EPERM` after [`give_up`].
+pub(crate) fn may_ask() -> Result<(), Errno> {
+    if DEADLY.load(Ordering::Relaxed) {
+        return Err(Errno::PERM);
+    }
+    Ok(())
 }
 
 /// A connection to rtnetlink for a few questions.
@@ -73,9 +82,7 @@ impl Netlink {
     /// # Errors
     /// The kernel's; `EPERM` after [`give_up`].
     pub(crate) fn open() -> Result<Self, Errno> {
-        if DEADLY.load(Ordering::Relaxed) {
-            return Err(Errno::PERM);
-        }
+        may_ask()?;
         // NETLINK_ROUTE is protocol 0, the default.
         let (kind, flags) = (SocketType::RAW, SocketFlags::CLOEXEC);
         rustix::net::socket_with(AddressFamily::NETLINK, kind, flags, None)
@@ -140,14 +147,26 @@ impl Netlink {
         })
     }
 
-    fn ask(&self, request: &Request, mut tell: impl FnMut(u16, &[u8])) -> Result<(), Errno> {
+    fn ask(&self, request: &Request, tell: impl FnMut(u16, &[u8])) -> Result<(), Errno> {
+        self.ask_into(&mut [0; BLOCK], request, tell)
+    }
+
+    /// Puts a request, and tells kind and body of each message of the answer, which comes block by block.
+    ///
+    /// # Errors
+    /// The kernel's; what has been told before is then not the whole.
+    pub(crate) fn ask_into(
+        &self,
+        block: &mut [u8],
+        request: &Request,
+        mut tell: impl FnMut(u16, &[u8]),
+    ) -> Result<(), Errno> {
         let bytes = request.finished();
         retry(|| rustix::net::send(&self.0, &bytes[..request.length], SendFlags::empty()))?;
-        let mut block = [0u8; BLOCK];
         for _ in 0..MAX_BLOCKS {
             let (length, whole) =
-                retry(|| rustix::net::recv(&self.0, &mut block, RecvFlags::TRUNC))?;
-            if whole > BLOCK {
+                retry(|| rustix::net::recv(&self.0, &mut *block, RecvFlags::TRUNC))?;
+            if whole > block.len() {
                 return Err(Errno::MSGSIZE);
             }
             let mut rest = &block[..length];
@@ -173,13 +192,13 @@ impl Netlink {
 const NLM_F_MULTI: u16 = 2;
 
 /// A request: header, a fixed part of zeros, attributes.
-struct Request {
+pub(crate) struct Request {
     bytes: [u8; 64],
     length: usize,
 }
 
 impl Request {
-    fn new(kind: u16, flags: u16, fixed: usize) -> Self {
+    pub(crate) fn new(kind: u16, flags: u16, fixed: usize) -> Self {
         let mut bytes = [0; 64];
         bytes[4..6].copy_from_slice(&kind.to_ne_bytes());
         bytes[6..8].copy_from_slice(&flags.to_ne_bytes());
@@ -189,7 +208,7 @@ impl Request {
         }
     }
 
-    fn attribute<const N: usize>(&mut self, kind: u16, data: &[u8; N]) {
+    pub(crate) fn attribute<const N: usize>(&mut self, kind: u16, data: &[u8; N]) {
         let place = &mut self.bytes[self.length..self.length + ATTRIBUTE_HEADER + N];
         #[allow(clippy::cast_possible_truncation)] // At most 20.
         let length = (ATTRIBUTE_HEADER + N) as u16;
@@ -208,7 +227,7 @@ impl Request {
 }
 
 /// Kind, flags and body of the first message of a block, and what follows it.
-fn message(block: &[u8]) -> Option<(u16, u16, &[u8], &[u8])> {
+pub(crate) fn message(block: &[u8]) -> Option<(u16, u16, &[u8], &[u8])> {
     let length = u32_at(block, 0)? as usize;
     let (kind, flags) = (u16_at(block, 4)?, u16_at(block, 6)?);
     let body = block.get(MESSAGE_HEADER..length)?;
@@ -249,14 +268,14 @@ fn address(body: &[u8]) -> Option<Address> {
     })
 }
 
-fn u16_at(bytes: &[u8], at: usize) -> Option<u16> {
+pub(crate) fn u16_at(bytes: &[u8], at: usize) -> Option<u16> {
     bytes
         .get(at..)?
         .first_chunk()
         .map(|chunk| u16::from_ne_bytes(*chunk))
 }
 
-fn u32_at(bytes: &[u8], at: usize) -> Option<u32> {
+pub(crate) fn u32_at(bytes: &[u8], at: usize) -> Option<u32> {
     bytes
         .get(at..)?
         .first_chunk()

@@ -20,7 +20,7 @@ pub(super) fn of(files: &mut Files<'_>, link: &Link<'_>) -> Option<Found> {
     let end = announced
         .domains
         .iter()
-        .filter_map(|one| end(one, now))
+        .filter_map(|one| one.end(now))
         .min();
     found.until = end.map(|end| SystemTime::UNIX_EPOCH + Duration::from_secs(end));
     Some(found)
@@ -83,14 +83,4 @@ fn said(domain: &Domain, link: &Link<'_>, now: u64) -> Said {
 fn words<T: ToString>(list: &[Timed<T>], now: u64) -> Vec<String> {
     let list = list.iter().filter(|one| one.holds(now));
     list.map(|one| one.value.to_string()).collect()
-}
-
-/// When something of it ends next.
-fn end(domain: &Domain, now: u64) -> Option<u64> {
-    let routers = domain.routers.iter().map(|one| one.until);
-    let servers = domain.servers.iter().map(|one| one.until);
-    let search = domain.search.iter().map(|one| one.until);
-    let information = domain.information.iter().map(|one| one.until);
-    let ends = routers.chain(servers).chain(search).chain(information);
-    ends.flatten().filter(|end| *end > now).min()
 }

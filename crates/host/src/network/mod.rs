@@ -156,7 +156,7 @@ pub(crate) struct Reading {
     pub(crate) network: Network,
     seen: Vec<files::Seen>,
     /// When the lease ends.
-    until: Option<SystemTime>,
+    pub(crate) until: Option<SystemTime>,
 }
 
 /// What one agent says of an interface.
