@@ -44,17 +44,18 @@ enum mif_pvdid_type {
 };
 
 /* What a message is: N of section 3.2.7.N of the draft, or beyond its sections 0x100 and more.
- * "->" goes to MIF by mif_post, "<-" comes from it by mif_get. */
+ * "->" goes to MIF by mif_post, "<-" comes from it by mif_get. What is asked for twice is told again; what is
+ * stopped is told no more, and what waits to be read of it is taken back. */
 enum mif_type {
     MIF_ANNOUNCE_INTERFACES = 1,   /* ->                what is there, and from now on what changes */
     MIF_STOP_INTERFACES = 2,       /* -> */
     MIF_INTERFACE = 3,             /* <- ifid text      it carries packets: it is up, with its carrier */
     MIF_NO_INTERFACE = 4,          /* <- ifid text      after MIF_NO_PVD for each domain on it */
-    MIF_ANNOUNCE_PVDS = 5,         /* -> ifid           0 for every interface */
+    MIF_ANNOUNCE_PVDS = 5,         /* -> ifid           0 for every interface; of one, until MIF_NO_INTERFACE */
     MIF_STOP_PVDS = 6,             /* -> ifid */
     MIF_PVD = 7,                   /* <- ifid pvd */
     MIF_NO_PVD = 8,                /* <- ifid pvd       after what was announced of it is taken back */
-    MIF_ANNOUNCE_ELEMENTS = 9,     /* -> pvd            which sources its configuration has */
+    MIF_ANNOUNCE_ELEMENTS = 9,     /* -> pvd            which sources its configuration has; also when it is back */
     MIF_ELEMENT = 10,              /* <- pvd element    new or changed */
     MIF_NO_ELEMENT = 11,           /* <- pvd element */
     MIF_STOP_ELEMENTS = 12,        /* -> pvd */
@@ -66,16 +67,17 @@ enum mif_type {
     MIF_TRANSLATE_NAME = 18,       /* -> pvd text id    flags: MIF_F_V4, MIF_F_V6 */
     MIF_STOP_TRANSLATING = 19,     /* -> id             no message of this id comes after it */
     MIF_NAME = 20,                 /* <- pvd dst id     one address; src is where it would be reached from */
-    MIF_CONNECT_PVD = 21,          /* -> pvd id         the domain of what is posted without one */
+    MIF_CONNECT_PVD = 21,          /* -> pvd id         the domain of what is posted without one; none: as before */
     MIF_CONNECT = 22,              /* -> pvd dst id     dst with its port; socktype */
     MIF_CONNECT_FROM = 23,         /* -> pvd dst src id */
-    MIF_CONNECTED = 24,            /* <- pvd dst src id fd; the socket is the program's to close */
+    MIF_CONNECTED = 24,            /* <- pvd dst src id fd; a blocking socket, which is the program's to close;
+                                    * -1 for MIF_CONNECT_PVD, without dst and src */
     MIF_NOT_CONNECTED = 25,        /* <- pvd id status  an errno */
     MIF_APP_WANTS = 0x1a1,         /* -> pvd            26.1: fails with ENETDOWN where it is not there */
     MIF_APP_IDLE = 0x1a2,          /* -> id             26.2: taken note of */
     MIF_APP_BREAKABLE = 0x1a3,     /* -> id             26.3: taken note of */
     MIF_INTERFACE_GOING_AWAY = 0x1a4, /* <- ifid        26.4: before anything on it is taken back */
-    MIF_INTERFACE_GOING_UP = 0x1a5,   /* <- ifid        26.5: it is up, and waits for carrier or address */
+    MIF_INTERFACE_GOING_UP = 0x1a5,   /* <- ifid        26.5: it is up; MIF_INTERFACE follows with its carrier */
     MIF_CONFIGURATION = 0x111,     /* <- pvd element info text; one value a message, MIF_F_LAST on the last */
     MIF_NO_CONFIGURATION = 0x112,  /* <- pvd info       there is none */
     MIF_NAME_DONE = 0x114,         /* <- pvd id status  0, or one of EAI_*; the translation is at its end */
@@ -87,7 +89,7 @@ enum mif_element {
     MIF_ELEMENT_RA = 1,     /* router advertisements */
     MIF_ELEMENT_DHCPV6 = 2,
     MIF_ELEMENT_DHCPV4 = 3,
-    MIF_ELEMENT_STATIC = 4, /* pvds.toml, and what agents were given by hand */
+    MIF_ELEMENT_STATIC = 4, /* pvds.toml, what was given by hand, and what an agent does not tell the source of */
     MIF_ELEMENT_PVD = 5     /* additional information of RFC 8801 */
 };
 
@@ -119,7 +121,8 @@ struct mif_msg {
     uint32_t type;     /* enum mif_type */
     uint32_t flags;    /* enum mif_flag */
     uint32_t ifid;     /* interface index */
-    uint32_t id;       /* the program's own number of a translation or connection, unique on its handle */
+    uint32_t id;       /* the program's own number of a translation or connection: on its handle no other one has
+                        * it until the last message of it is read */
     int32_t status;
     int32_t fd;        /* -1 where there is none */
     uint32_t socktype; /* 0 and SOCK_STREAM: TCP; SOCK_DGRAM: UDP */
@@ -145,14 +148,16 @@ void mif_close(mif_t *mif);
 int mif_fd(const mif_t *mif);
 
 /* POST MESSAGE: posts and returns. EINVAL: a field of the message, or its size. EEXIST: its id is in use.
- * ENOENT: no such domain, or one that the policy hides; no such id. EAGAIN: too much is being done. */
+ * ENOENT: no such domain, interface or id, or one that the policy hides. EAGAIN: too much is being done. How a
+ * connection or translation fails is told by a message. */
 int mif_post(mif_t *mif, const struct mif_msg *msg);
 
 /* CHECK MESSAGE: waits, as poll(2) does, until a message is there or something of `others`, which may be
- * NULL. timeout in milliseconds, -1 for no end. Returns how many are ready, a message counts for one. */
+ * NULL. timeout in milliseconds, -1 for no end. Returns how many are ready, a message counts for one. EINTR:
+ * a signal came. */
 int mif_check(mif_t *mif, struct pollfd *others, nfds_t n, int timeout);
 
-/* GET MESSAGE: 1 and a message, or 0 if there is none. Never waits. */
+/* GET MESSAGE: 1 and a message, or 0 if there is none. Never waits. EINVAL: the size. */
 int mif_get(mif_t *mif, struct mif_msg *msg);
 
 /* The name of a type, "MIF_PVD"; NULL if it is none. */
@@ -165,7 +170,8 @@ const char *mif_type_name(uint32_t type);
 int mif_pvd_list(unsigned flags, mif_pvdid_t *pvds, size_t *n);
 
 /* A domain by what people call it: the name of a [pvd.NAME], of an interface, or the identifier that a network
- * announces; "utf8:", "if:" and "fqdn:" in front of it say which. ENOENT: there is none. */
+ * announces. "utf8:", "if:" and "fqdn:" in front of it say which, and then it need not be there. ENOENT: there
+ * is none. */
 int mif_pvd_from_text(const char *text, mif_pvdid_t *pvd);
 
 /* The same in words, "wan1", as snprintf(3) does: returns the length, and writes what fits. */
@@ -181,7 +187,8 @@ int mif_socket_pvd(int fd, const mif_pvdid_t *pvd, unsigned flags);
 int mif_thread_pvd(const mif_pvdid_t *pvd, unsigned flags);
 int mif_process_pvd(const mif_pvdid_t *pvd, unsigned flags);
 
-/* The domain that a socket is on. ENOENT: none, it goes where the host's routing has it. */
+/* The domain that a socket is on: of several on its interface the first in mif_pvd_list, with its address if it
+ * has one. ENOENT: none, it goes where the host's routing has it. */
 int mif_sock_get_pvd(int fd, mif_pvdid_t *pvd);
 
 /* The domain that a datagram came by, from what recvmsg(2) returned with IP_PKTINFO or IPV6_PKTINFO

@@ -134,14 +134,15 @@ macro_rules! seldom {
 
 seldom! { ".globl":
     "__h_errno_location" "__pthread_key_create" "__res_ninit" "__res_state" "__xpg_strerror_r"
-    "abort" "calloc" "close" "closedir" "dirfd" "dl_iterate_phdr" "dladdr" "dlerror" "dlvsym"
-    "fcntl" "fdopen" "freeaddrinfo" "freeifaddrs" "fstat64" "getcwd" "lseek64" "lstat64"
-    "mmap64" "munmap" "nl_langinfo" "opendir" "pause" "posix_memalign" "pthread_attr_destroy"
-    "pthread_attr_init" "pthread_attr_setstacksize" "pthread_create" "pthread_detach"
-    "pthread_getspecific" "pthread_key_create" "pthread_key_delete" "pthread_mutex_lock"
-    "pthread_mutex_unlock" "pthread_once" "pthread_self" "pthread_setname_np"
-    "pthread_setspecific" "pthread_sigmask" "read" "readdir64" "readlink" "realpath"
-    "sched_yield" "sigfillset" "socket" "stat64" "strdup" "strrchr" "sysconf" "write" "writev"
+    "abort" "calloc" "clock_nanosleep" "close" "closedir" "dirfd" "dl_iterate_phdr" "dladdr"
+    "dlerror" "dlvsym" "fcntl" "fdopen" "freeaddrinfo" "freeifaddrs" "fstat64" "getcwd" "lseek64"
+    "lstat64" "mmap64" "mprotect" "munmap" "nl_langinfo" "opendir" "pause" "poll" "posix_memalign"
+    "pthread_attr_destroy" "pthread_attr_getguardsize" "pthread_attr_getstack" "pthread_attr_init"
+    "pthread_attr_setstacksize" "pthread_create" "pthread_detach" "pthread_getattr_np"
+    "pthread_getspecific" "pthread_join" "pthread_key_create" "pthread_key_delete"
+    "pthread_mutex_lock" "pthread_mutex_unlock" "pthread_once" "pthread_self" "pthread_setname_np"
+    "pthread_setspecific" "pthread_sigmask" "read" "readdir64" "readlink" "realpath" "sched_yield"
+    "sigaltstack" "sigfillset" "socket" "stat64" "strdup" "strrchr" "sysconf" "write" "writev"
 }
 
 // Weak in the standard library, and so here, or the assembler warns.

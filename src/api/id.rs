@@ -14,13 +14,6 @@ pub(crate) struct CId {
 }
 
 impl CId {
-    /// No domain.
-    pub(crate) const NONE: Self = Self {
-        kind: 0,
-        length: 0,
-        value: [0; 254],
-    };
-
     pub(crate) fn is_none(&self) -> bool {
         self.kind == 0
     }
@@ -52,6 +45,19 @@ impl From<&Id> for CId {
 }
 
 #[cfg(test)]
+impl CId {
+    /// Where its fields lie.
+    pub(super) fn offsets() -> [usize; 3] {
+        use std::mem::offset_of;
+        [
+            offset_of!(Self, kind),
+            offset_of!(Self, length),
+            offset_of!(Self, value),
+        ]
+    }
+}
+
+#[cfg(test)]
 mod tests {
     use super::*;
 
@@ -73,7 +79,12 @@ mod tests {
 
     #[test]
     fn what_is_no_identifier() {
-        assert_eq!(CId::NONE.id(), Err(Errno::INVAL));
+        let none = CId {
+            kind: 0,
+            ..CId::from(&Id::Utf8("a".into()))
+        };
+        assert!(none.is_none());
+        assert_eq!(none.id(), Err(Errno::INVAL));
         let beyond = CId {
             length: 255,
             ..CId::from(&Id::Utf8("a".into()))

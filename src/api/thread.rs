@@ -2,7 +2,7 @@
 //! of theirs is left when they end.
 
 use std::mem::MaybeUninit;
-use std::thread::Builder;
+use std::thread::{Builder, JoinHandle};
 
 use rustix::io::Errno;
 
@@ -13,11 +13,14 @@ const STACK: usize = 256 * 1024;
 ///
 /// # Errors
 /// `EAGAIN`: the system has no room for another thread.
-pub(crate) fn spawn(name: &str, run: impl FnOnce() + Send + 'static) -> Result<(), Errno> {
+pub(crate) fn spawn(
+    name: &str,
+    run: impl FnOnce() + Send + 'static,
+) -> Result<JoinHandle<()>, Errno> {
     let builder = Builder::new().name(name.to_owned()).stack_size(STACK);
     // A new thread begins with the signals blocked that its maker has.
     let spawned = without_signals(|| builder.spawn(run));
-    spawned.map(drop).map_err(|_| Errno::AGAIN)
+    spawned.map_err(|_| Errno::AGAIN)
 }
 
 fn without_signals<T>(run: impl FnOnce() -> T) -> T {
