@@ -7,7 +7,7 @@ use std::ffi::{CStr, CString, OsStr, c_char, c_int, c_void};
 use std::mem::MaybeUninit;
 use std::os::fd::{IntoRawFd, OwnedFd};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
-use std::path::Path;
+use std::path::PathBuf;
 use std::ptr;
 use std::sync::atomic::{AtomicPtr, Ordering};
 use std::time::Duration;
@@ -140,10 +140,23 @@ fn open() -> Result<*mut c_void, String> {
     Ok(symbol)
 }
 
-/// The companion's path: never another folder's, whatever the environment says.
+/// The companion's path, beside the file of this library: never another folder's, whatever the environment
+/// says. Programs that link this library find it by a link in another folder.
 fn beside_us() -> Option<CString> {
-    let path = Path::new(OsStr::from_bytes(own_path()?.to_bytes()));
-    let path = path.is_absolute().then(|| path.with_file_name(COMPANION))?;
+    /// So many links, one to the next, are followed, as the kernel does.
+    const MOST: usize = 40;
+    let mut path = PathBuf::from(OsStr::from_bytes(own_path()?.to_bytes()));
+    if !path.is_absolute() {
+        return None;
+    }
+    for _ in 0..MOST {
+        let Ok(target) = rustix::fs::readlink(&path, Vec::new()) else {
+            break;
+        };
+        path.pop();
+        path.push(OsStr::from_bytes(target.to_bytes()));
+    }
+    path.set_file_name(COMPANION);
     CString::new(path.into_os_string().into_vec()).ok()
 }
 

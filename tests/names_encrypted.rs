@@ -124,6 +124,18 @@ fn names_are_asked_by_tls_and_by_https_and_never_in_the_clear() {
 }
 
 #[test]
+fn the_companion_is_found_from_where_a_link_of_the_library_leads() {
+    let it = Encrypted::new();
+    let curl = it.lab.command("curl").args(["-sS4", "http://split.test/"]);
+    let curl = curl.env("SSL_CERT_FILE", it.lab.dir().join("ca.pem"));
+    // The loader's name is a link to the file, and the compiler's one to that.
+    let link = it.lab.dir().join("lib/libmif.so");
+    let curl = curl.env("LD_PRELOAD", link).env("MIF_INTERFACE", "wan1");
+    let out = curl.env("MIF_DNS", TLS).env("MIF_LOG", "refused").run();
+    assert_eq!((out.ok(), &*out.stderr), (WAN1, ""));
+}
+
+#[test]
 fn every_function_of_libc_asks_so() {
     let it = Encrypted::new();
     for server in [TLS, HTTPS] {

@@ -1,13 +1,14 @@
 /* Chooses provisioning domains by the MIF API and says what came of it, a line for each of the words:
  *
  *   thread PVD | process PVD | socket PVD ADDRESS PORT | udp-socket PVD ADDRESS PORT
- *   tcp ADDRESS PORT | udp ADDRESS PORT | name PVD NAME | race PVD,PVD NAME PORT | in-thread
+ *   tcp ADDRESS PORT | udp ADDRESS PORT | name PVD NAME | race PVD,PVD NAME PORT | in-thread | loaded
  *
  * PVD is if:NAME, utf8:NAME or fqdn:NAME, with a ~ behind it a preference, and - for none. What comes after
- * in-thread is done in a thread of its own. */
+ * in-thread is done in a thread of its own; loaded names each libmif of the process. */
 #include "../../include/mif.h"
 #include "tcp.h"
 
+#include <link.h>
 #include <pthread.h>
 
 #pragma weak mif_thread_pvd
@@ -91,6 +92,15 @@ static void race(char *pvds, const char *name, const char *port)
         say_peer(fd);
 }
 
+static int say_libmif(struct dl_phdr_info *object, size_t size, void *none)
+{
+    const char *name = strrchr(object->dlpi_name, '/');
+    (void)size, (void)none;
+    if (name && !strncmp(name, "/libmif.so", 10))
+        puts(name + 1);
+    return 0;
+}
+
 static char **perform(char **words)
 {
     const char *what = *words++;
@@ -131,6 +141,8 @@ static char **perform(char **words)
     } else if (!strcmp(what, "race")) {
         race(words[0], words[1], words[2]);
         words += 3;
+    } else if (!strcmp(what, "loaded")) {
+        dl_iterate_phdr(say_libmif, NULL);
     } else {
         exit(2);
     }
@@ -157,4 +169,5 @@ int main(int count, char **words)
     (void)count;
     setvbuf(stdout, NULL, _IOLBF, 0);
     perform_all(words + 1);
+    return 0;
 }

@@ -10,8 +10,8 @@ use mif_supervise::{Level, Program, Saying, Trouble};
 
 use crate::{Failure, policy};
 
-/// The name of the library, by which its own entry of `LD_PRELOAD` is known.
-const LIBRARY: &[u8] = b"libmif.so";
+/// The names of the library, by which its own entry of `LD_PRELOAD` is known.
+const LIBRARY: [&[u8]; 2] = [b"libmif.so", b"libmif.so.0"];
 const PRELOAD: &str = "LD_PRELOAD";
 /// Keeps the libmif.so of an outer mif-run from putting itself back.
 const CHILDREN: &str = "MIF_CHILDREN";
@@ -91,7 +91,8 @@ fn begin_anew(command: &[OsString]) -> Failure {
 fn environment(preload: Option<&OsStr>, file: Option<&OsStr>) -> Result<Vec<CString>, Failure> {
     let entries = preload.map(OsStr::as_bytes).unwrap_or_default();
     let entries = entries.split(|byte| matches!(byte, b':' | b' '));
-    let others = entries.filter(|entry| !entry.is_empty() && !entry.ends_with(LIBRARY));
+    let is_ours = |entry: &[u8]| LIBRARY.iter().any(|name| entry.ends_with(name));
+    let others = entries.filter(|entry| !entry.is_empty() && !is_ours(entry));
     let others = others.collect::<Vec<_>>().join(&b':');
     let begun_anew = preload.is_some() && file.is_none();
     let ours = |name: &OsString| begun_anew && name == CHILDREN;

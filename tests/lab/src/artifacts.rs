@@ -9,7 +9,7 @@ use std::{
     env, fs,
     hash::{Hash, Hasher},
     io,
-    os::unix::fs::PermissionsExt,
+    os::unix::fs::{PermissionsExt, symlink},
     path::{Path, PathBuf},
     process, thread,
 };
@@ -34,6 +34,13 @@ pub(crate) fn install(dir: &Path) {
         if let Some(from) = from.filter(|from| from.exists()) {
             place(&from, &dir.join(to));
         }
+    }
+    // As scripts/install makes them.
+    for (target, link) in [
+        ("mif/libmif.so", "lib/libmif.so.0"),
+        ("libmif.so.0", "lib/libmif.so"),
+    ] {
+        symlink(target, dir.join(link)).expect("the lab's folder is new");
     }
     let server = profile.join("lab-server");
     assert!(
