@@ -183,7 +183,8 @@ int mif_socket_pvd(int fd, const mif_pvdid_t *pvd, unsigned flags);
 
 /* From now on sockets and look-ups of this thread, or of this process, use this domain, as if a policy
  * said so; the thread's word counts more. NULL: as before. flags: MIF_F_PREFER. EACCES and ENOENT as
- * above. Threads and programs that are started do not inherit a thread's. */
+ * above. EOPNOTSUPP: the program's calls do not come to libmif, which is neither preloaded nor linked by the
+ * program itself. Threads and programs that are started do not inherit a thread's. */
 int mif_thread_pvd(const mif_pvdid_t *pvd, unsigned flags);
 int mif_process_pvd(const mif_pvdid_t *pvd, unsigned flags);
 

@@ -13,8 +13,8 @@ use libc::{
 use crate::resolver_state::State;
 use crate::strings::Strings;
 use crate::{
-    bind, connect, exec, interfaces, later, lookup, namespace, open, option, resolver, reverse,
-    send, shell,
+    bind, connect, exec, interfaces, later, lookup, namespace, open, option, order, resolver,
+    reverse, send, shell,
 };
 
 /// One symbol of the table: what is exported.
@@ -57,8 +57,7 @@ macro_rules! next {
                 let name = concat!(stringify!($name), "\0");
                 $(next = find_renamed(name, concat!(stringify!($old), "\0"));)?
                 if next.is_null() {
-                    // SAFETY: `name` ends in NUL, which is all that dlsym asks.
-                    next = unsafe { redhook::ld_preload::dlsym_next(name) }.cast_mut();
+                    next = order::next(name);
                 }
                 NEXT.store(next, Ordering::Relaxed);
             }

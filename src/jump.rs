@@ -17,7 +17,7 @@ use rustix::io::Errno;
 
 use crate::connect::fail;
 use crate::strings::Strings;
-use crate::{hooks, ring, sandbox};
+use crate::{hooks, order, ring, sandbox};
 
 #[cfg(target_arch = "aarch64")]
 mod aarch64;
@@ -57,9 +57,7 @@ extern "C" fn find_syscall() -> *mut c_void {
 }
 
 fn find(name: &'static str, place: &AtomicPtr<c_void>) -> *mut c_void {
-    // SAFETY: `name` ends in NUL, which is all that dlsym asks.
-    let next = unsafe { redhook::ld_preload::dlsym_next(name) };
-    let next = next.cast_mut().cast();
+    let next = order::next(name).cast();
     place.store(next, Ordering::Relaxed);
     next
 }

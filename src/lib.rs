@@ -10,6 +10,7 @@
 //! - [`init`] makes the policy of this process, once, from its environment and files;
 //! - [`exec`] and [`shell`] start other programs, [`environment`] is what these are given, and [`reach`]
 //!   whether mif gets into them;
+//! - [`order`] knows where libc stands;
 //! - [`secure`] opens the companion object where a DNS server wants TLS;
 //! - `jump` is for the functions of libc that are jumped to and not called;
 //! - [`memory`] tells pointers that cannot be followed;
@@ -69,6 +70,7 @@ mod nss;
 mod numeric;
 mod open;
 mod option;
+mod order;
 mod reach;
 mod resolution;
 mod resolv_conf;

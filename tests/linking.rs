@@ -1,4 +1,5 @@
-//! Programs that know mif and link it: compiled by pkg-config, with and without mif-run.
+//! Programs that know mif and link it: compiled by pkg-config, with and without mif-run; and how far mif
+//! goes where a library of theirs links it, or where they open it when they run.
 
 mod support;
 
@@ -96,4 +97,67 @@ fn a_program_that_is_linked_with_an_installation() {
     let out = run().args(&steps).preload().run();
     assert_eq!(out.ok().lines().next(), Some(loaded));
     assert_eq!(out.stdout.lines().count(), 5);
+}
+
+#[test]
+fn behind_libc_what_the_program_calls_itself_cannot_be_chosen_for() {
+    let lab = lab();
+    let folder = lab.dir().join("lib");
+    let [folder_flag, run_path, link_path] = ["-L", "-Wl,-rpath,", "-Wl,-rpath-link,"]
+        .map(|option| format!("{option}{}", folder.display()));
+    let own = format!("-L{}", lab.dir().join("bin").display());
+    let own_path = format!("-Wl,-rpath,{}", lab.dir().join("bin").display());
+    let flags = [
+        "-shared",
+        "-fPIC",
+        "-Dmain=chooses",
+        &folder_flag,
+        "-lmif",
+        &run_path,
+    ];
+    compile(&lab, "gcc", &flags, "choose.c", "libchoose.so");
+    let flags = [&own, "-lchoose", &own_path, &link_path];
+    let program = compile(&lab, "gcc", &flags, "by_library.c", "by_library");
+    let steps = [
+        &["loaded", "thread", "utf8:isp-b", "process", "utf8:isp-b"][..],
+        &TO,
+        &["socket", "utf8:isp-b", TO[1], TO[2]],
+        &["name", "utf8:isp-b", "only-b.test"],
+        &RACE,
+    ];
+    let out = lab.command(program).args(steps.concat()).run();
+    let said: Vec<&str> = out.ok().lines().collect();
+    let refused = "EOPNOTSUPP";
+    assert_eq!(
+        said[..5],
+        ["libmif.so.0", refused, refused, "10.1.0.2", "10.2.0.2"]
+    );
+    assert!(said[5].contains("203.0.113.22"), "{out}");
+    assert!(["10.2.0.2", "2001:db8:2::2"].contains(&said[6]), "{out}");
+}
+
+/// By ctypes: what the functions that choose for a thread and connect to a name come to.
+const OPENER: &str = "
+import ctypes, errno, socket, sys
+mif = ctypes.CDLL(sys.argv[1], use_errno=True)
+pvd = ctypes.create_string_buffer(bytes([2, 5]) + b'isp-b', 256)
+print(mif.mif_thread_pvd(pvd, 0), errno.errorcode.get(ctypes.get_errno()))
+fd = mif.mif_connect_name(pvd, ctypes.c_size_t(1), 1, b'split.test', b'7001', 10000)
+with socket.socket(fileno=fd) as connected:
+    print(connected.getsockname()[0])
+";
+
+#[test]
+fn a_program_that_opens_it_when_it_runs() {
+    let lab = lab();
+    let library = lab.dir().join("lib/libmif.so.0");
+    let python = || {
+        let python = lab.command("python3").args(["-c", OPENER]);
+        python.arg(&library)
+    };
+    let out = python().run();
+    assert_eq!(out.ok(), "-1 ENOTSUP\n10.2.0.2");
+    // Under mif-run it is there already, in front of libc.
+    let out = python().mif(&["-i", "isp-b"]).run();
+    assert_eq!(out.ok(), "0 None\n10.2.0.2");
 }

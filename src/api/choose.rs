@@ -16,7 +16,7 @@ use super::scope;
 use crate::connect::{borrow, fail};
 use crate::guard::uncancelled;
 use crate::init::Active;
-use crate::{chosen, errno, flags, lookup};
+use crate::{chosen, errno, flags, lookup, order};
 
 /// `MIF_F_PREFER`.
 const PREFER: c_uint = 4;
@@ -53,7 +53,7 @@ pub(crate) unsafe extern "C-unwind" fn mif_socket_pvd(
 pub(crate) unsafe extern "C-unwind" fn mif_thread_pvd(pvd: *const CId, flags: c_uint) -> c_int {
     // SAFETY: the caller's contract.
     let pvd = unsafe { pvd.as_ref() };
-    done(|| chosen::for_thread(pvd.map(|pvd| choice(pvd, flags)).transpose()?))
+    done(|| chosen::for_thread(pvd.map(|pvd| heeded(pvd, flags)).transpose()?))
 }
 
 /// The rest is in `mif.h`.
@@ -65,7 +65,7 @@ pub(crate) unsafe extern "C-unwind" fn mif_process_pvd(pvd: *const CId, flags: c
     // SAFETY: the caller's contract.
     let pvd = unsafe { pvd.as_ref() };
     done(|| {
-        chosen::for_process(pvd.map(|pvd| choice(pvd, flags)).transpose()?);
+        chosen::for_process(pvd.map(|pvd| heeded(pvd, flags)).transpose()?);
         Ok(())
     })
 }
@@ -102,6 +102,15 @@ fn choice(pvd: &CId, flags: c_uint) -> Result<&'static Active, Errno> {
         return Err(Errno::INVAL);
     }
     scope::of(&pvd.id()?, flags & PREFER != 0)
+}
+
+/// A choice for calls that the program makes of libc, where these come here.
+fn heeded(pvd: &CId, flags: c_uint) -> Result<&'static Active, Errno> {
+    let ours: *const () = mif_thread_pvd as *const ();
+    if !order::is_in_front(c"mif_thread_pvd", ours.cast()) {
+        return Err(Errno::OPNOTSUPP);
+    }
+    choice(pvd, flags)
 }
 
 /// Puts a socket that is nowhere yet on the domain of a choice.
