@@ -38,6 +38,7 @@ fn what_is_installed_runs() {
         "installed PREFIX/root/opt/mif/lib/libmif.so",
         "installed PREFIX/root/opt/mif/include/mif.h",
         "installed PREFIX/root/opt/mif/lib/pkgconfig/mif.pc",
+        "installed PREFIX/root/opt/mif/share/doc/mif/examples/pvds.c",
         "installed PREFIX/root/opt/mif/share/man/man1/mif.1",
         "installed PREFIX/root/opt/mif/share/man/man1/mif-explain.1",
         "installed PREFIX/root/opt/mif/share/man/man1/mif-run.1",
