@@ -2,8 +2,8 @@
 
 mod support;
 
-use std::env;
 use std::path::{Path, PathBuf};
+use std::{env, fs};
 
 use mif_lab::{Arrival, Command, Lab, eventually};
 use support::{compile, only_by_wan1};
@@ -40,19 +40,24 @@ fn in_c(lab: &Lab, name: &str) -> PathBuf {
     compile(lab, "gcc", &flags, &source, name)
 }
 
-/// The example of the crate, where cargo has left it.
 fn in_rust(lab: &Lab) -> Command<'_> {
+    let program = of_the_crate(lab, "mif_pvds");
+    with_library_path(lab, lab.command(program))
+}
+
+/// An example of the crate `mif-api`, from where cargo has left it.
+fn of_the_crate(lab: &Lab, name: &str) -> PathBuf {
     let test = env::current_exe().unwrap();
     let profile = test.ancestors().nth(2).unwrap();
-    let built = profile.join("examples/mif_pvds");
+    let built = profile.join("examples").join(name);
     assert!(
         built.exists(),
         "{} has not been built: cargo build -p mif-api --examples",
         built.display()
     );
-    let program = lab.dir().join("bin/mif_pvds");
-    std::fs::copy(built, &program).unwrap();
-    with_library_path(lab, lab.command(program))
+    let program = lab.dir().join("bin").join(name);
+    fs::copy(built, &program).unwrap();
+    program
 }
 
 fn in_python(lab: &Lab) -> Command<'_> {
@@ -275,4 +280,47 @@ fn of<'l>(domain: &str, lines: &[&'l str]) -> Vec<&'l str> {
         .copied()
         .filter(|line| !is_of_other(line))
         .collect()
+}
+
+#[test]
+fn choices_are_made_and_taken_back_in_rust() {
+    let lab = lab();
+    let program = of_the_crate(&lab, "choose");
+    let choose = || {
+        lab.command(&program)
+            .args([HOST, "7001", "office", "isp-b"])
+    };
+    let out = choose().preload().run();
+    let said: Vec<_> = out
+        .ok()
+        .lines()
+        .filter_map(|line| line.split_once(": "))
+        .collect();
+    let office = "10.3.0.2 utf8:office";
+    let isp_b = ["10.2.0.2 utf8:isp-b", "2001:db8:2::2 utf8:isp-b"];
+    let native = ["10.1.0.2 -", "2001:db8:1::2 -"];
+    let wanted: [(&str, &[&str]); 6] = [
+        ("socket", &["10.3.0.2"]),
+        ("thread", &[office]),
+        ("within", &isp_b),
+        ("again", &[office]),
+        ("process", &isp_b),
+        ("before", &native),
+    ];
+    assert_eq!(said.len(), wanted.len(), "{out}");
+    for ((step, got), (wanted_step, wanted)) in said.iter().zip(wanted) {
+        assert!(*step == wanted_step && wanted.contains(got), "{out}");
+    }
+
+    // Where it does not see the thread's calls, nothing is chosen and nothing sent.
+    let packets = || ["ra", "rb"].map(|router| lab.packets(router));
+    let before = packets();
+    let out = with_library_path(&lab, choose()).run();
+    assert!(out.fails().contains("Operation not supported"), "{out}");
+    assert_eq!(out.stdout, "socket: 10.3.0.2\n");
+    assert_eq!(packets(), before);
+
+    let out = choose().run();
+    let wanted = "libmif is not in this process, and libmif.so.0: cannot open";
+    assert!(out.fails().contains(wanted), "{out}");
 }

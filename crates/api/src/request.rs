@@ -86,10 +86,10 @@ pub enum Request {
         /// Its number.
         id: u32,
     },
-    /// 3.2.7.21: the domain of what is posted without one.
+    /// 3.2.7.21: the domain of what is posted without one, from now on.
     ConnectPvd {
-        /// The domain.
-        pvd: Pvd,
+        /// The domain, or none again.
+        pvd: Option<Pvd>,
     },
     /// 3.2.7.22: a connection within a domain.
     Connect {
@@ -149,8 +149,8 @@ impl Request {
             Self::AnnounceElements { pvd }
             | Self::StopElements { pvd }
             | Self::StopAddresses { pvd }
-            | Self::ConnectPvd { pvd }
             | Self::Wants { pvd } => raw.pvd = pvd.to_raw(),
+            Self::ConnectPvd { pvd } => raw.of(0, pvd.as_ref()),
             Self::AnnounceAddresses { pvd, families } => {
                 raw.pvd = pvd.to_raw();
                 raw.flags = families.flags();
