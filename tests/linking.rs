@@ -161,3 +161,14 @@ fn a_program_that_opens_it_when_it_runs() {
     let out = python().mif(&["-i", "isp-b"]).run();
     assert_eq!(out.ok(), "0 None\n10.2.0.2");
 }
+
+#[test]
+fn a_program_is_not_steered_twice_by_whatever_name_it_was_preloaded() {
+    let lab = lab();
+    for name in ["lib/mif/libmif.so", "lib/libmif.so.0"] {
+        let show = lab.command("sh").args(["-c", "echo preload: $LD_PRELOAD"]);
+        let show = show.env("LD_PRELOAD", lab.dir().join(name));
+        let out = show.mif(&["--reach=supervise", "-i", "isp-b"]).run();
+        assert_eq!(out.ok(), "preload:", "{name}");
+    }
+}
