@@ -17,13 +17,18 @@ const DNS: u16 = 53;
 /// That of DNS over TLS (RFC 7858) and over QUIC (RFC 9250).
 const DNS_OVER_TLS: u16 = 853;
 
+#[inline]
+pub(crate) const fn is_port_of_names(port: u16) -> bool {
+    matches!(port, DNS | DNS_OVER_TLS)
+}
+
 impl Policy {
     /// Whether [`Self::guard`] could refuse a flow to this destination: everybody else need not
     /// ask.
     #[must_use]
     #[inline]
     pub fn may_guard(&self, destination: SocketAddr) -> bool {
-        matches!(destination.port(), DNS | DNS_OVER_TLS) && self.may_have_servers()
+        is_port_of_names(destination.port()) && self.may_have_servers()
     }
 
     /// The refusal of a flow to a DNS server that is not the network's. It stands before the

@@ -21,6 +21,7 @@ mod resolv_conf;
 mod resolvers;
 mod rules;
 mod server;
+mod uniform;
 mod verdict;
 
 pub use addrsel::{AddressSelection, Prefer, PreferSource, Row};
@@ -36,6 +37,7 @@ pub use resolv_conf::ResolvConf;
 pub use resolvers::{Resolver, Resolvers, Why};
 pub use rules::Rules;
 pub use server::{DnsTransport, Server, ServerName};
+pub use uniform::{is_ordinary_v4, is_ordinary_v6};
 pub use verdict::{
     Bound, Flow, Gave, Host, Link, Need, Origin, Pass, Protocol, Refusal, Route, Unusable, Verdict,
 };
