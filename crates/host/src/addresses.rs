@@ -71,12 +71,23 @@ impl Addresses {
         self.read_at.store(0, Ordering::Release);
     }
 
+    /// When the table was read, 0 for never.
+    pub(crate) fn read_at(&self) -> u64 {
+        self.read_at.load(Ordering::Acquire)
+    }
+
+    /// Whether the last reading certainly had no such address.
+    #[inline]
+    pub(crate) fn is_foreign(&self, address: IpAddr) -> bool {
+        let (word, bit) = place(address);
+        self.filter[word].load(Ordering::Relaxed) & bit == 0
+    }
+
     /// The index of the interface that has `address`.
     #[inline]
     pub(crate) fn owner(&self, address: IpAddr, now: u64) -> Option<u32> {
         if now.wrapping_sub(self.read_at.load(Ordering::Acquire)) < FRESH {
-            let (word, bit) = place(address);
-            if self.filter[word].load(Ordering::Relaxed) & bit == 0 {
+            if self.is_foreign(address) {
                 return None;
             }
             if let Ok(answer) = self.find(address) {
@@ -256,8 +267,15 @@ fn mixed(address: Address) -> u64 {
 /// Where an address is in the filter: a word, and its bit.
 #[inline]
 fn place(address: IpAddr) -> (usize, u64) {
-    let (high, low) = words(address);
-    let mixed = (high ^ low).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    let bits = match address {
+        // As it lies in memory, which costs no turning round.
+        IpAddr::V4(v4) => u64::from(u32::from_ne_bytes(v4.octets())),
+        IpAddr::V6(_) => {
+            let (high, low) = words(address);
+            high ^ low
+        }
+    };
+    let mixed = bits.wrapping_mul(0x9e37_79b9_7f4a_7c15);
     ((mixed >> 60) as usize % WORDS, 1 << (mixed >> 54 & 63))
 }
 

@@ -13,6 +13,7 @@ mod addresses;
 pub mod announced;
 pub mod bell;
 pub mod config;
+mod dated;
 pub mod defined;
 pub mod domains;
 #[cfg(feature = "inventory")]
@@ -21,9 +22,12 @@ mod names;
 mod netlink;
 pub mod network;
 mod resolv_conf;
+mod standing;
 mod trust;
 
+pub use dated::Dated;
 pub use netlink::give_up;
+pub use standing::Standing;
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -38,9 +42,12 @@ pub use crate::trust::Distrust;
 use crate::addresses::Addresses;
 use crate::names::Names;
 use crate::netlink::{Device, Netlink};
+use crate::standing::Answer;
 
 /// How old an answer of the kernel may be, in milliseconds.
 const FRESH: u64 = 1000;
+/// The moment 0 of the callers' clock: 0 itself stands for "never read", and is stale at every moment.
+const EPOCH: u64 = 2 * FRESH;
 
 /// The host as one policy sees it.
 #[derive(Debug)]
@@ -50,6 +57,8 @@ pub struct Host {
     /// What the host's own configuration asks for names; read once, when something else than it
     /// is to be asked.
     resolvers: OnceBox<Box<[IpAddr]>>,
+    /// What the policy says of flows of IPv6 and of IPv4, as long as that follows from what is here.
+    answers: [Answer; 2],
     /// Some thread has gone to another network namespace, so that nothing said to one call holds for
     /// the next.
     moved: AtomicBool,
@@ -84,6 +93,7 @@ impl Host {
             links: policy.pvds.iter().map(slot).collect(),
             addresses: Addresses::new(),
             resolvers: OnceBox::new(),
+            answers: Default::default(),
             moved: AtomicBool::new(false),
         };
         if policy.names_servers() {
@@ -94,6 +104,9 @@ impl Host {
 
     /// Forgets what was read: after the kernel has refused an index or a name.
     pub fn forget(&self) {
+        for answer in &self.answers {
+            answer.forget();
+        }
         self.addresses.forget();
         for slot in &self.links {
             slot.read_at.store(0, Ordering::Release);
@@ -104,6 +117,14 @@ impl Host {
     /// by a name or an index is another's in the next.
     pub fn leaves_its_namespace(&self) {
         self.moved.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether an address is certainly none of the host's own, by the reading that
+    /// [`Dated::since`] tells the age of.
+    #[must_use]
+    #[inline]
+    pub fn is_foreign(&self, address: IpAddr) -> bool {
+        self.addresses.is_foreign(address)
     }
 
     /// Whether an interface of this index belongs to one of the policy's provisioning domains.
@@ -120,11 +141,10 @@ impl Host {
     #[must_use]
     #[inline]
     pub fn at(&self, milliseconds: u64) -> View<'_> {
-        // 0 stands for "never read", and is stale at every moment.
         let now = if self.moved.load(Ordering::Relaxed) {
             moment_of_its_own()
         } else {
-            milliseconds.wrapping_add(2 * FRESH)
+            milliseconds.wrapping_add(EPOCH)
         };
         View { host: self, now }
     }
