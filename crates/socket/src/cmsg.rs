@@ -140,25 +140,19 @@ impl<'b> Writer<'b> {
                 Some(IpAddr::V4(source)) => source,
                 _ => Ipv4Addr::UNSPECIFIED,
             };
-            let mut data = [0; 12];
-            data[..4].copy_from_slice(&index.to_ne_bytes());
-            data[4..8].copy_from_slice(&source.octets());
-            self.push(libc::IPPROTO_IP, libc::IP_PKTINFO, &data)
+            self.push(&packet_info_v4(index, source))
         } else {
             let source = match source {
                 Some(IpAddr::V6(source)) => source,
                 _ => Ipv6Addr::UNSPECIFIED,
             };
-            let mut data = [0; 20];
-            data[..16].copy_from_slice(&source.octets());
-            data[16..].copy_from_slice(&index.to_ne_bytes());
-            self.push(libc::IPPROTO_IPV6, libc::IPV6_PKTINFO, &data)
+            self.push(&packet_info_v6(index, source))
         }
     }
 
     /// Appends `SO_MARK`; `None` where there is no room.
     pub fn mark(&mut self, mark: u32) -> Option<()> {
-        self.push(libc::SOL_SOCKET, libc::SO_MARK, &mark.to_ne_bytes())
+        self.push::<24>(&piece(libc::SOL_SOCKET, libc::SO_MARK, mark.to_ne_bytes()))
     }
 
     /// How many bytes have been written: `msg_controllen`.
@@ -173,20 +167,52 @@ impl<'b> Writer<'b> {
         self.used == 0
     }
 
-    fn push<const N: usize>(&mut self, level: c_int, kind: c_int, data: &[u8; N]) -> Option<()> {
-        let end = self.used + aligned(HEADER + N);
-        let place = self.buffer.get_mut(self.used..end)?;
-        place[..WORD].copy_from_slice(&(HEADER + N).to_ne_bytes());
-        place[WORD..WORD + 4].copy_from_slice(&level.to_ne_bytes());
-        place[WORD + 4..HEADER].copy_from_slice(&kind.to_ne_bytes());
-        place[HEADER..HEADER + N].copy_from_slice(data);
-        place[HEADER + N..].fill(0);
+    fn push<const SPACE: usize>(&mut self, piece: &[u8; SPACE]) -> Option<()> {
+        let end = self.used + SPACE;
+        self.buffer.get_mut(self.used..end)?.copy_from_slice(piece);
         self.used = end;
         Some(())
     }
 }
 
-fn aligned(length: usize) -> usize {
+/// IPv4 packet information as a piece of ancillary data, which an `AF_INET6` socket takes for its
+/// v4-mapped destinations too.
+#[must_use]
+#[inline]
+pub fn packet_info_v4(index: u32, source: Ipv4Addr) -> [u8; 32] {
+    let mut data = [0; 12];
+    data[..4].copy_from_slice(&index.to_ne_bytes());
+    data[4..8].copy_from_slice(&source.octets());
+    piece(libc::IPPROTO_IP, libc::IP_PKTINFO, data)
+}
+
+/// The same for IPv6.
+#[must_use]
+#[inline]
+pub fn packet_info_v6(index: u32, source: Ipv6Addr) -> [u8; 40] {
+    let mut data = [0; 20];
+    data[..16].copy_from_slice(&source.octets());
+    data[16..].copy_from_slice(&index.to_ne_bytes());
+    piece(libc::IPPROTO_IPV6, libc::IPV6_PKTINFO, data)
+}
+
+/// A piece with its header, padded to `SPACE` bytes (`CMSG_SPACE` of the data).
+#[inline]
+fn piece<const N: usize, const SPACE: usize>(
+    level: c_int,
+    kind: c_int,
+    data: [u8; N],
+) -> [u8; SPACE] {
+    const { assert!(SPACE == aligned(HEADER + N)) };
+    let mut piece = [0; SPACE];
+    piece[..WORD].copy_from_slice(&(HEADER + N).to_ne_bytes());
+    piece[WORD..WORD + 4].copy_from_slice(&level.to_ne_bytes());
+    piece[WORD + 4..HEADER].copy_from_slice(&kind.to_ne_bytes());
+    piece[HEADER..HEADER + N].copy_from_slice(&data);
+    piece
+}
+
+const fn aligned(length: usize) -> usize {
     length.div_ceil(WORD) * WORD
 }
 

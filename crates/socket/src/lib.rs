@@ -5,6 +5,10 @@
 //! mif's own hooks, which would judge mif's own calls; and errno, which belongs to the
 //! application, stays as it was. There is no state and no allocation: the kernel is the table of
 //! sockets.
+#![allow(
+    clippy::inline_always,
+    reason = "a system call is prepared in ten instructions, and handed on in as many again"
+)]
 
 pub mod cmsg;
 mod descriptor;
@@ -16,12 +20,12 @@ use std::os::fd::BorrowedFd;
 
 use mif_policy::{Interface, PreferSource, Route};
 use rustix::io::{Errno, Result};
-use rustix::net::{AddressFamily, SocketAddrAny, SocketType};
+use rustix::net::{AddressFamily, SocketType};
 
 pub use descriptor::Descriptor;
 pub use option::{
-    address_preferences, bind_to_index, bound_index, multicast_index, set_address_preferences,
-    set_mark, set_unicast_index, unicast_index,
+    Name, address_preferences, bind_to_index, bound_index, multicast_index,
+    set_address_preferences, set_mark, set_unicast_index, unicast_index,
 };
 
 /// How the kernel steers a socket.
@@ -38,8 +42,9 @@ pub enum Kind {
 ///
 /// # Errors
 /// Those of `getsockopt(2)`: not a socket, not open.
+#[inline(always)]
 pub fn kind(fd: BorrowedFd<'_>) -> Result<(Kind, SocketType)> {
-    let socket_type = rustix::net::sockopt::socket_type(fd)?;
+    let socket_type = option::socket_type(fd)?;
     let kind = match socket_type {
         SocketType::DGRAM | SocketType::RAW => Kind::Datagram,
         _ => Kind::Stream,
@@ -137,14 +142,28 @@ pub fn needs_device(destination: SocketAddr) -> bool {
 /// # Errors
 /// `EPERM` where the socket has another device, `ENODEV` where the device is gone.
 pub fn pin(fd: BorrowedFd<'_>, route: &Route<'_>) -> Result<()> {
-    let result = match route.interface {
+    pin_to(fd, route.interface, route.index)
+}
+
+/// The same for an interface and the index that it has now.
+///
+/// # Errors
+/// As [`pin`].
+#[inline(always)]
+pub fn pin_to(fd: BorrowedFd<'_>, interface: &Interface, index: u32) -> Result<()> {
+    let result = match interface {
         Interface::Named(name) => option::bind_to_device(fd, name),
-        Interface::OfSource => bind_to_index(fd, route.index),
+        Interface::OfSource => bind_to_index(fd, index),
     };
     match result {
-        Err(Errno::PERM) if bound_index(fd) == Ok(route.index) => Ok(()),
+        Err(Errno::PERM) if has_device(fd, index) => Ok(()),
         result => result,
     }
+}
+
+#[cold]
+fn has_device(fd: BorrowedFd<'_>, index: u32) -> bool {
+    bound_index(fd) == Ok(index)
 }
 
 /// Binds a socket that is going to be connected to its source. Port 0 is left to `connect`, so that ports
@@ -183,7 +202,7 @@ fn bind_source(
 /// socket at all. Unbound is the unspecified address with port 0.
 #[must_use]
 pub fn local_address(fd: BorrowedFd<'_>) -> Option<SocketAddr> {
-    rustix::net::getsockname(fd).ok().and_then(ip_address)
+    Name::of(fd).ok()?.address()
 }
 
 /// Whether a socket is connected to some peer.
@@ -224,8 +243,4 @@ pub fn wildcard_like(address: SocketAddr) -> SocketAddr {
         SocketAddr::V6(_) => IpAddr::V6(Ipv6Addr::UNSPECIFIED),
     };
     SocketAddr::new(ip, address.port())
-}
-
-fn ip_address(address: SocketAddrAny) -> Option<SocketAddr> {
-    SocketAddr::try_from(address).ok()
 }
