@@ -6,18 +6,82 @@ use std::os::fd::BorrowedFd;
 use libc::{sockaddr, socklen_t};
 use rustix::io::Errno;
 
-use crate::hooks::real;
-use crate::init::{Active, active};
+use crate::at_once::{self, AtOnce, Known};
+use crate::hooks::{next, real};
+use crate::init::{Active, active, known};
 use crate::sockaddr as address;
+use crate::standing::{self, Glance};
 use crate::{bind, connection, errno, flags};
 
 /// # Safety
 /// As connect(2).
+// All the rest is a jump away, with the arguments where they are: calls that are left alone need no
+// room on the stack.
 pub(crate) unsafe fn connect(fd: c_int, addr: *const sockaddr, len: socklen_t) -> c_int {
+    let (Some(active), Some(next)) = (known(), next::connect::known()) else {
+        // SAFETY: the caller's own arguments.
+        return unsafe { ask(fd, addr, len) };
+    };
+    // SAFETY: the caller's own arguments.
+    match unsafe { standing::glance(active, addr, len) } {
+        // SAFETY: the caller's own arguments.
+        Glance::Passes => unsafe { next(fd, addr, len) },
+        // SAFETY: the caller's own arguments.
+        Glance::Stands(v4) => unsafe { at_once(fd, addr, len, active, v4) },
+        // SAFETY: the caller's own arguments.
+        Glance::Ask => unsafe { judged(fd, addr, len, active, None) },
+    }
+}
+
+/// Connects by the policy's standing answer for IPv4 (`v4`) or IPv6, if it holds.
+///
+/// # Safety
+/// As connect(2).
+#[inline(never)]
+unsafe fn at_once(
+    fd: c_int,
+    addr: *const sockaddr,
+    len: socklen_t,
+    active: &'static Active,
+    v4: bool,
+) -> c_int {
+    // SAFETY: seen at a glance, so it is readable.
+    match unsafe { at_once::put(active, fd, addr, len, v4) } {
+        // SAFETY: the caller's own arguments.
+        AtOnce::Done => unsafe { real::connect(fd, addr, len) },
+        // SAFETY: the caller's own arguments.
+        AtOnce::Nothing => unsafe { judged(fd, addr, len, active, None) },
+        // SAFETY: the caller's own arguments.
+        AtOnce::Known(known) => unsafe { judged(fd, addr, len, active, Some(&known)) },
+    }
+}
+
+/// Connects as the policy says, if there is one.
+///
+/// # Safety
+/// As connect(2).
+#[inline(never)]
+unsafe fn ask(fd: c_int, addr: *const sockaddr, len: socklen_t) -> c_int {
     let Some(active) = active() else {
         // SAFETY: the caller's own arguments.
         return unsafe { real::connect(fd, addr, len) };
     };
+    // SAFETY: the caller's own arguments.
+    unsafe { judged(fd, addr, len, active, None) }
+}
+
+/// Connects as the policy says. What is `known` of the socket need not be asked.
+///
+/// # Safety
+/// As connect(2).
+#[inline(never)]
+unsafe fn judged(
+    fd: c_int,
+    addr: *const sockaddr,
+    len: socklen_t,
+    active: &'static Active,
+    known: Option<&Known>,
+) -> c_int {
     let addr = address::settled(addr, len);
     // SAFETY: settled.
     if unsafe { may_open_a_listener(addr, len) } {
@@ -25,7 +89,7 @@ pub(crate) unsafe fn connect(fd: c_int, addr: *const sockaddr, len: socklen_t) -
         return unsafe { dissolve(fd, addr, len) };
     }
     // SAFETY: settled.
-    match unsafe { prepare(active, "connect", fd, addr, len) } {
+    match unsafe { prepare(active, "connect", fd, addr, len, known) } {
         // SAFETY: the caller's own arguments.
         Ok(()) => unsafe { real::connect(fd, addr, len) },
         Err(errno) => fail(errno),
@@ -46,7 +110,7 @@ pub(crate) unsafe fn alias(fd: c_int, addr: *const sockaddr, len: socklen_t) -> 
         return unsafe { dissolve(fd, addr, len) };
     }
     // SAFETY: settled.
-    match unsafe { prepare(active, "connect", fd, addr, len) } {
+    match unsafe { prepare(active, "connect", fd, addr, len, None) } {
         // SAFETY: the caller's own arguments.
         Ok(()) => unsafe { real::__connect(fd, addr, len) },
         Err(errno) => fail(errno),
@@ -89,30 +153,15 @@ pub(crate) unsafe fn prepare(
     fd: c_int,
     addr: *const sockaddr,
     len: socklen_t,
+    known: Option<&Known>,
 ) -> Result<(), Errno> {
     // SAFETY: the caller's contract.
     if !unsafe { address::is_ip(addr, len) } {
         return Ok(());
     }
     // SAFETY: the caller's contract.
-    unsafe { steer(active, call, fd, addr, len) }
-}
-
-/// Not inlined, so that calls that are left alone need no room on the stack.
-///
-/// # Safety
-/// `addr` as for [`address::read`].
-#[inline(never)]
-unsafe fn steer(
-    active: &'static Active,
-    call: &'static str,
-    fd: c_int,
-    addr: *const sockaddr,
-    len: socklen_t,
-) -> Result<(), Errno> {
-    // SAFETY: the caller's contract.
     match unsafe { address::read(addr, len) } {
-        Some(given) => connection::steer(active, call, fd, &given),
+        Some(given) => connection::steer(active, call, fd, &given, known),
         None => Ok(()),
     }
 }

@@ -13,12 +13,13 @@ use mif_socket::{Fault, Kind};
 use rustix::io::Errno;
 use rustix::net::SocketType;
 
+use crate::at_once::Known;
 use crate::connect::borrow;
-use crate::flags;
 use crate::guard::unless_panic;
 use crate::init::Active;
 use crate::log::Log;
 use crate::sockaddr::Given;
+use crate::{flags, standing};
 
 /// Puts a socket on the network of its destination; an error refuses the call.
 #[inline]
@@ -27,6 +28,7 @@ pub(crate) fn steer(
     call: &'static str,
     fd: c_int,
     given: &Given,
+    known: Option<&Known>,
 ) -> Result<(), Errno> {
     let Some(fd) = borrow(fd) else { return Ok(()) };
     unless_panic(Err(Errno::NETUNREACH), || {
@@ -39,11 +41,11 @@ pub(crate) fn steer(
             given,
             again: false,
         };
-        match connection.steer() {
+        match connection.steer(known) {
             // The interface is another one than a moment ago: ask the kernel again, once.
             Err(Steering::Stale(_)) => {
                 active.host.forget();
-                connection.steer()
+                connection.steer(None)
             }
             result => result,
         }
@@ -80,29 +82,32 @@ struct Connection<'a> {
 }
 
 impl Connection<'_> {
-    fn steer(&self) -> Result<(), Steering> {
+    fn steer(&self, known: Option<&Known>) -> Result<(), Steering> {
         let (policy, host) = (&self.active.policy, &self.host);
         let asks_names = policy.may_guard(self.given.meant);
         if !asks_names && let Some(pass) = policy.exempts(self.given.meant, host) {
             return self.pass(pass, None);
         }
-        let (kind, socket_type) = match mif_socket::kind(self.fd) {
-            Ok(kind) => kind,
+        let known = match known.map_or_else(|| Known::ask(self.fd), |known| Ok(*known)) {
+            Ok(known) => known,
             // What is no socket is the kernel's to refuse.
             Err(Errno::NOTSOCK | Errno::BADF) => return Ok(()),
             // A sandbox forbids to ask.
             Err(_) => return Err(self.refuse(Refusal::Internal)),
         };
-        let flow = flow(self.active, self.given.meant, protocol(socket_type));
+        let flow = flow(self.active, self.given.meant, protocol(known.socket_type));
         let verdict = if asks_names {
             policy.decide(&flow, host)
         } else {
             policy.decide_by_rule(&flow, host)
         };
         match verdict {
-            Verdict::Pass(pass) => self.pass(pass, Some(kind)),
+            Verdict::Pass(pass) => self.pass(pass, Some(known.kind)),
             Verdict::Refuse(refusal) => Err(self.refuse(refusal)),
-            Verdict::Route(route) => self.route(kind, route),
+            Verdict::Route(route) => {
+                standing::renew(self.active, host, self.given.meant);
+                self.route(known, route)
+            }
         }
     }
 
@@ -160,7 +165,8 @@ impl Connection<'_> {
         }
     }
 
-    fn route(&self, kind: Kind, mut route: Route<'_>) -> Result<(), Steering> {
+    fn route(&self, known: Known, mut route: Route<'_>) -> Result<(), Steering> {
+        let kind = known.kind;
         leave_preference(self.fd, &mut route);
         if self
             .device_of_ours()
@@ -179,7 +185,7 @@ impl Connection<'_> {
             return self.elsewhere(kind, Bound::On(index), &route);
         }
         if (kind == Kind::Datagram || flags::any(flags::BOUND))
-            && let Some(ip) = self.bound_address(kind, &route)
+            && let Some(ip) = self.bound_address(known, &route)
         {
             if self
                 .active
@@ -197,15 +203,11 @@ impl Connection<'_> {
 
     /// The address that the application bound. An address that an earlier connect of a datagram
     /// socket brought is none, and is given back first where it is of another network.
-    fn bound_address(&self, kind: Kind, route: &Route<'_>) -> Option<IpAddr> {
-        let bound = || {
-            mif_socket::local_address(self.fd)
-                .map(|address| mif_socket::canonical(address.ip()))
-                .filter(|ip| !ip.is_unspecified())
-        };
-        let ip = bound()?;
+    fn bound_address(&self, known: Known, route: &Route<'_>) -> Option<IpAddr> {
+        let bound = || bound_address(self.fd);
+        let ip = known.bound.or_else(bound)?;
         let (policy, host) = (&self.active.policy, &self.host);
-        if kind == Kind::Datagram
+        if known.kind == Kind::Datagram
             && policy.disagreement(Bound::To(ip), route, host).is_some()
             && mif_socket::is_connected(self.fd)
         {
@@ -300,6 +302,16 @@ impl Connection<'_> {
     fn say(&self, verdict: &Verdict<'_>) {
         Log::decision(self.active, self.call, &Target(self.given.meant), verdict);
     }
+}
+
+/// The address that a socket is bound to.
+fn bound_address(fd: BorrowedFd<'_>) -> Option<IpAddr> {
+    mif_socket::local_address(fd).and_then(bound_ip)
+}
+
+/// The address of a name that is more than a wildcard.
+pub(crate) fn bound_ip(name: SocketAddr) -> Option<IpAddr> {
+    Some(mif_socket::canonical(name.ip())).filter(|ip| !ip.is_unspecified())
 }
 
 /// The flow that a rule is looked up for.

@@ -16,6 +16,7 @@ use crate::init::Active;
 use crate::log::Log;
 use crate::message::{Message, Network, Said};
 use crate::sockaddr::Given;
+use crate::standing;
 
 /// The loopback interface, in every network namespace (`LOOPBACK_IFINDEX`).
 const LOOPBACK: u32 = 1;
@@ -44,7 +45,7 @@ pub(crate) fn plan(
     if flags & libc::MSG_FASTOPEN != 0 {
         let (addr, len) = message.name();
         // SAFETY: the contract of `Message::new`.
-        return match unsafe { connect::prepare(active, call, fd, addr, len) } {
+        return match unsafe { connect::prepare(active, call, fd, addr, len, None) } {
             Ok(()) => Plan::AsIs,
             Err(_) => Plan::Refuse,
         };
@@ -96,7 +97,10 @@ impl<'a> Datagram<'a> {
         let verdict = policy.decide(&flow, host);
         match verdict {
             Verdict::Pass(pass) => self.pass(pass),
-            Verdict::Route(route) => self.route(route),
+            Verdict::Route(route) => {
+                standing::renew(self.active, host, self.given.meant);
+                self.route(route)
+            }
             Verdict::Refuse(refusal) => self.refuse(refusal),
         }
     }

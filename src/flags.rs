@@ -22,6 +22,10 @@ pub(crate) const STREAM: u32 = 16;
 pub(crate) const NAMES_ARE_LIBCS: u32 = 32;
 /// The application set `IPV6_ADDR_PREFERENCES`.
 pub(crate) const PREFERS: u32 = 64;
+/// A thread went to another network namespace.
+pub(crate) const MOVED: u32 = 128;
+/// A look-up told something of an address that matters for flows.
+pub(crate) const LEARNED: u32 = 256;
 
 static RAISED: AtomicU32 = AtomicU32::new(0);
 

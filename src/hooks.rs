@@ -4,6 +4,7 @@
 //! (another preload's, or libc's) `real::connect`.
 
 use std::ffi::{c_char, c_int, c_uint, c_ulong, c_void};
+use std::sync::atomic::{AtomicPtr, Ordering};
 
 use libc::{
     FILE, addrinfo, hostent, if_nameindex as NameIndex, ifaddrs, mmsghdr, msghdr, sigevent, size_t,
@@ -51,18 +52,30 @@ macro_rules! real {
 macro_rules! next {
     ($name:ident($($arg:ident: $ty:ty),* $(,)?) -> $ret:ty $(, once $old:ident)?) => {
         pub(crate) fn $name() -> unsafe extern "C-unwind" fn($($ty),*) -> $ret {
-            static NEXT: AtomicPtr<u8> = AtomicPtr::new(std::ptr::null_mut());
-            let mut next = NEXT.load(Ordering::Relaxed);
-            if next.is_null() {
+            $name::known().unwrap_or_else(|| {
                 let name = concat!(stringify!($name), "\0");
-                $(next = find_renamed(name, concat!(stringify!($old), "\0"));)?
-                if next.is_null() {
-                    next = order::next(name);
-                }
-                NEXT.store(next, Ordering::Relaxed);
+                #[allow(unused_variables)]
+                let old: Option<&'static str> = None;
+                $(let old = Some(concat!(stringify!($old), "\0"));)?
+                let next = find(name, old, &$name::NEXT);
+                // SAFETY: libc's symbol of this name has this signature.
+                unsafe { std::mem::transmute(next) }
+            })
+        }
+
+        pub(crate) mod $name {
+            #[allow(clippy::wildcard_imports)] // The types of the table.
+            use super::*;
+
+            pub(super) static NEXT: AtomicPtr<u8> = AtomicPtr::new(std::ptr::null_mut());
+
+            /// The definition, if it has been looked up: a jump to it needs no room on the stack.
+            #[inline]
+            pub(crate) fn known() -> Option<unsafe extern "C-unwind" fn($($ty),*) -> $ret> {
+                let next = NEXT.load(Ordering::Relaxed);
+                // SAFETY: null, or libc's symbol of this name, which has this signature.
+                unsafe { std::mem::transmute(next) }
             }
-            // SAFETY: libc's symbol of this name has this signature.
-            unsafe { std::mem::transmute(next) }
         }
     };
 }
@@ -91,7 +104,6 @@ macro_rules! interpose {
         pub(crate) mod next {
             #[allow(clippy::wildcard_imports)] // The types of the table above.
             use super::*;
-            use std::sync::atomic::{AtomicPtr, Ordering};
             $(next! { $name $args -> $ret $(, once $old)? })*
 
             // Made use of, and left alone.
@@ -104,6 +116,18 @@ macro_rules! interpose {
             }
         }
     };
+}
+
+/// Looks for the next definition of a symbol, by the name that it has had before, too, if it has had
+/// one, and keeps it in its `place`.
+#[cold]
+fn find(name: &'static str, old: Option<&'static str>, place: &AtomicPtr<u8>) -> *mut u8 {
+    let mut next = old.map_or(std::ptr::null_mut(), |old| find_renamed(name, old));
+    if next.is_null() {
+        next = order::next(name);
+    }
+    place.store(next, Ordering::Relaxed);
+    next
 }
 
 /// The next definition of a symbol that glibc renamed in 2.34; null if it has neither name. Of the

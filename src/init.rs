@@ -85,6 +85,17 @@ pub(crate) fn governing() -> Option<&'static Active> {
     }
 }
 
+/// What is in force for this call, if anything is and that is known without a call.
+#[inline]
+pub(crate) fn known() -> Option<&'static Active> {
+    let state = EVERYWHERE.load(Ordering::Acquire);
+    if state.is_null() {
+        return None;
+    }
+    // SAFETY: what STATE holds stays for the life of the process.
+    unsafe { &*state }.as_ref()
+}
+
 /// Whether it is known that nothing is in force anywhere in this process.
 #[inline]
 pub(crate) fn has_no_policy() -> bool {

@@ -10,6 +10,8 @@ use std::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, Ordering, fence};
 
 use mif_policy::{Origin, RuleId};
 
+use crate::flags;
+
 /// Rows, a power of two; an address has its row by its bits.
 const ROWS: usize = 256;
 /// Addresses in a row.
@@ -114,6 +116,7 @@ impl Learned {
             let fresh = Box::into_raw(empty_rows());
             let null = std::ptr::null_mut();
             let (order, failure) = (Ordering::AcqRel, Ordering::Acquire);
+            flags::raise(flags::LEARNED);
             match self.rows.compare_exchange(null, fresh, order, failure) {
                 Ok(_) => rows = fresh,
                 Err(published) => {

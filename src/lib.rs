@@ -7,6 +7,8 @@
 //! - the families ([`connect`], [`bind`], [`send`], [`lookup`], [`open`], [`interfaces`]) read
 //!   the arguments into values ([`sockaddr`], [`message`]), ask the policy (`mif_policy`), act on the socket
 //!   (`mif_socket`) and then make the real call with the caller's own arguments, once and last;
+//! - [`standing`] keeps what the policy says of all ordinary flows, by which most connects ([`at_once`]) and
+//!   datagrams ([`outgoing`]) go without asking it;
 //! - [`init`] makes the policy of this process, once, from its environment and files;
 //! - [`exec`] and [`shell`] start other programs, [`environment`] is what these are given, and [`reach`]
 //!   whether mif gets into them;
@@ -34,7 +36,9 @@ compile_error!("mif interposes glibc on 64-bit Linux; nothing else has these sym
 
 mod addrinfo;
 mod addrsel;
+mod answer;
 mod api;
+mod at_once;
 mod batch;
 mod bind;
 mod chosen;
@@ -71,6 +75,7 @@ mod numeric;
 mod open;
 mod option;
 mod order;
+mod outgoing;
 mod reach;
 mod resolution;
 mod resolv_conf;
@@ -89,6 +94,7 @@ mod send;
 mod shell;
 mod shown;
 mod sockaddr;
+mod standing;
 mod strings;
 mod supervise;
 #[cfg(any(target_arch = "aarch64", target_arch = "x86_64"))]

@@ -6,6 +6,8 @@
 //! let it pass. Pages that could be read are remembered, or each call would cost one more; one that
 //! was taken away since is taken for readable (docs/limits.md).
 
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+use std::arch::asm;
 use std::ffi::{CStr, c_char};
 use std::ptr::{without_provenance, without_provenance_mut};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -35,11 +37,20 @@ pub(crate) fn is_plausible<T>(pointer: *const T) -> bool {
 /// destination there, had another thread made the memory readable a moment later.
 #[inline]
 pub(crate) fn settled<T>(pointer: *const T, length: usize) -> *const T {
-    if length == 0 || !is_plausible(pointer) || is_readable(pointer.addr(), length) {
+    if is_known_readable(pointer, length) || is_good(pointer.addr(), length) {
         pointer
     } else {
         nobodys::<T>().cast_const()
     }
+}
+
+/// Whether so many bytes can be read, or the kernel is to say that they cannot.
+#[inline(never)]
+fn is_good(start: usize, length: usize) -> bool {
+    let first: *const u8 = without_provenance(start);
+    length == 0
+        || !is_plausible(first)
+        || are_readable(start, start.saturating_add(length - 1) / PAGE)
 }
 
 /// A pointer that no process can ever follow.
@@ -78,25 +89,51 @@ pub(crate) unsafe fn c_string<'s>(pointer: *const c_char) -> Option<&'s CStr> {
     None
 }
 
+/// Whether so many bytes can be read, as is known without a question: they lie in the page of the
+/// stack that this runs on, or in one that has been asked about.
+#[inline]
+pub(crate) fn is_known_readable<T>(pointer: *const T, length: usize) -> bool {
+    let is_on_stack = pointer.addr() ^ stack_pointer() < PAGE;
+    // Nobody has asked about page 0, and nobody has it.
+    let is_known = || is_plausible(pointer) && is_known(pointer.addr() / PAGE);
+    lies_in_one_page(pointer, length) && (is_on_stack || is_known())
+}
+
 /// Whether so many bytes can be read if the first of them can.
 #[inline]
 pub(crate) fn lies_in_one_page<T>(pointer: *const T, length: usize) -> bool {
-    pointer.addr() % PAGE + length <= PAGE
-}
-
-#[inline]
-fn is_readable(start: usize, length: usize) -> bool {
-    // The stack that this runs on needs no question, and is where most arguments lie.
-    let here = 0_u8;
-    let stack = (&raw const here).addr() / PAGE;
-    let (page, last) = (start / PAGE, start.saturating_add(length - 1) / PAGE);
-    (page == last && (page == stack || is_known(page))) || are_readable(start, last)
+    length <= PAGE - pointer.addr() % PAGE
 }
 
 /// Whether all pages from that of `start` to the `last` one can be read.
-#[cold]
 fn are_readable(start: usize, last: usize) -> bool {
     (start / PAGE..=last).all(|page| is_known(page) || ask(page, start))
+}
+
+/// An address on the stack that this runs on. That of a variable would do, and does elsewhere; but who
+/// has shown one around can call nobody by a mere jump.
+#[inline]
+fn stack_pointer() -> usize {
+    #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+    {
+        let pointer;
+        #[cfg(target_arch = "x86_64")]
+        // SAFETY: a register is copied.
+        unsafe {
+            asm!("mov {}, rsp", out(reg) pointer, options(pure, nomem, nostack, preserves_flags));
+        };
+        #[cfg(target_arch = "aarch64")]
+        // SAFETY: a register is copied.
+        unsafe {
+            asm!("mov {}, sp", out(reg) pointer, options(pure, nomem, nostack, preserves_flags));
+        };
+        pointer
+    }
+    #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
+    {
+        let here = 0_u8;
+        (&raw const here).addr()
+    }
 }
 
 #[inline]

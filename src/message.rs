@@ -18,6 +18,12 @@ pub(crate) const ROOM: usize = 1024;
 #[repr(C, align(8))]
 pub(crate) struct Control<const N: usize>(pub(crate) [u8; N]);
 
+impl<const N: usize> Control<N> {
+    pub(crate) fn empty() -> Self {
+        Self([0; N])
+    }
+}
+
 /// The network that a datagram is to take.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Network {

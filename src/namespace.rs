@@ -4,7 +4,7 @@
 use std::ffi::c_int;
 
 use crate::api::scope;
-use crate::chosen;
+use crate::{chosen, flags};
 use crate::hooks::real;
 use crate::init::governing;
 
@@ -27,6 +27,7 @@ pub(crate) unsafe fn unshare(flags: c_int) -> c_int {
 
 fn note(done: c_int, may_be_network: bool) -> c_int {
     if done == 0 && may_be_network {
+        flags::raise(flags::MOVED);
         if let Some(active) = governing() {
             active.host.leaves_its_namespace();
         }

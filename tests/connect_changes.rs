@@ -53,13 +53,13 @@ fn an_interface_comes_back_under_another_index() {
     assert_eq!(client.ask_both(), [WAN1, WAN1_6]);
     // What was read of it is not a second old when the process connects again.
     lab.host_ip("link delete wan1");
-    make_wan1(&lab);
+    lab.make_wan1();
     assert_ne!(index(), first);
     assert_eq!(client.ask_both(), [WAN1, WAN1_6]);
 
     lab.host_ip("link delete wan1");
     assert_eq!(client.ask_both(), ["ENETUNREACH"; 2]);
-    make_wan1(&lab);
+    lab.make_wan1();
     eventually("the interface is used again", || client.ask(WHO) == WAN1);
     assert_eq!(client.ask(WHO6), WAN1_6);
     assert_eq!([lab.packets("ra"), lab.packets("rv")], [0, 0]);
@@ -72,7 +72,7 @@ fn a_list_goes_on_when_the_kernel_no_longer_knows_the_interface() {
     assert_eq!(client.ask_both(), [WAN1, WAN1_6]);
     lab.host_ip("link delete wan1");
     assert_eq!(client.ask_both(), ["10.3.0.2", "ENETUNREACH"]);
-    make_wan1(&lab);
+    lab.make_wan1();
     eventually("the better entry is used again", || client.ask(WHO) == WAN1);
     assert_eq!(lab.packets("ra"), 0);
 }
@@ -104,23 +104,4 @@ fn an_interface_loses_its_address() {
     lab.host_ip("address flush dev wan1");
     eventually("it is refused", || client.ask(WHO) == "ENETUNREACH");
     assert_eq!([lab.packets("ra"), lab.packets("rv")], [0, 0]);
-}
-
-/// Makes the link between host and `rb` anew, as `setup.sh` did.
-fn make_wan1(lab: &Lab) {
-    lab.host_ip(
-        "link add wan1 address 02:00:00:00:02:02 type veth peer name host address \
-         02:00:00:00:02:01 netns rb",
-    );
-    for words in [
-        "address add 10.2.0.1/24 dev host",
-        "address add 2001:db8:2::1/64 dev host nodad",
-        "link set host up",
-        "neighbour add 10.2.0.2 lladdr 02:00:00:00:02:02 nud permanent dev host",
-        "neighbour add 2001:db8:2::2 lladdr 02:00:00:00:02:02 nud permanent dev host",
-    ] {
-        let words: Vec<&str> = ["ip"].into_iter().chain(words.split(' ')).collect();
-        lab.as_root_in("rb", &words);
-    }
-    lab.link_up("wan1");
 }

@@ -48,7 +48,7 @@ pub(crate) fn begin(
         address: destination,
         meant: SocketAddr::new(canonical(destination.ip()), destination.port()),
     };
-    connection::steer(active, call, fd.as_fd().as_raw_fd(), &given)?;
+    connection::steer(active, call, fd.as_fd().as_raw_fd(), &given, None)?;
     match rustix::net::connect(fd.as_fd(), &destination) {
         Ok(()) | Err(Errno::INPROGRESS) => Ok(fd.into_owned()),
         Err(why) => Err(why),

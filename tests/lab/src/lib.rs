@@ -220,6 +220,25 @@ impl Lab {
         self.as_root_in("host", &words)
     }
 
+    /// Makes the link between host and `rb` anew, as `setup.sh` did, under another index.
+    pub fn make_wan1(&self) {
+        self.host_ip(
+            "link add wan1 address 02:00:00:00:02:02 type veth peer name host address \
+             02:00:00:00:02:01 netns rb",
+        );
+        for words in [
+            "address add 10.2.0.1/24 dev host",
+            "address add 2001:db8:2::1/64 dev host nodad",
+            "link set host up",
+            "neighbour add 10.2.0.2 lladdr 02:00:00:00:02:02 nud permanent dev host",
+            "neighbour add 2001:db8:2::2 lladdr 02:00:00:00:02:02 nud permanent dev host",
+        ] {
+            let words: Vec<&str> = ["ip"].into_iter().chain(words.split(' ')).collect();
+            self.as_root_in("rb", &words);
+        }
+        self.link_up("wan1");
+    }
+
     /// Takes a link of the host down. As on any host, its IPv6 addresses and all routes go.
     pub fn link_down(&self, link: &str) {
         self.as_root_in("host", &["ip", "link", "set", link, "down"]);
