@@ -1,39 +1,16 @@
 //! A socket that is about to connect, put on its network by the policy's standing answer.
 
 use std::ffi::c_int;
-use std::net::IpAddr;
-use std::os::fd::BorrowedFd;
+use std::net::{IpAddr, SocketAddr};
 
 use libc::{sockaddr, socklen_t};
 use mif_policy::PvdId;
 use mif_socket::{Kind, Name};
-use rustix::net::SocketType;
+use mif_steer::Known;
 
 use crate::connect::borrow;
-use crate::connection::bound_ip;
 use crate::init::Active;
 use crate::{clock, flags, standing};
-
-/// What the kernel has told of a socket.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Known {
-    pub(crate) kind: Kind,
-    pub(crate) socket_type: SocketType,
-    /// The address that it is bound to; `None` for not asked.
-    pub(crate) bound: Option<IpAddr>,
-}
-
-impl Known {
-    #[inline]
-    pub(crate) fn ask(fd: BorrowedFd<'_>) -> rustix::io::Result<Self> {
-        let (kind, socket_type) = mif_socket::kind(fd)?;
-        Ok(Self {
-            kind,
-            socket_type,
-            bound: None,
-        })
-    }
-}
 
 /// What has come of a socket without asking the policy.
 pub(crate) enum AtOnce {
@@ -92,4 +69,9 @@ pub(crate) unsafe fn put(
         known.bound = name.address().and_then(bound_ip);
     }
     AtOnce::Known(known)
+}
+
+/// The address of a name that is more than a wildcard.
+fn bound_ip(name: SocketAddr) -> Option<IpAddr> {
+    Some(mif_socket::canonical(name.ip())).filter(|ip| !ip.is_unspecified())
 }

@@ -4,10 +4,11 @@ use std::ffi::{c_int, c_uint, c_void};
 use std::mem::{MaybeUninit, offset_of};
 
 use libc::{mmsghdr, msghdr};
+use mif_steer::Plan;
 use rustix::io::Errno;
 
 use crate::clock;
-use crate::datagram::{Plan, plan};
+use crate::datagram::plan;
 use crate::init::Active;
 use crate::memory::{self, is_plausible};
 use crate::message::{Control, Message, ROOM};

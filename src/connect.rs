@@ -6,7 +6,9 @@ use std::os::fd::BorrowedFd;
 use libc::{sockaddr, socklen_t};
 use rustix::io::Errno;
 
-use crate::at_once::{self, AtOnce, Known};
+use mif_steer::Known;
+
+use crate::at_once::{self, AtOnce};
 use crate::hooks::{next, real};
 use crate::init::{Active, active, known};
 use crate::sockaddr as address;

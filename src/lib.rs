@@ -96,6 +96,7 @@ mod shown;
 mod sockaddr;
 mod standing;
 mod strings;
+mod subject;
 mod supervise;
 #[cfg(any(target_arch = "aarch64", target_arch = "x86_64"))]
 mod variadic;

@@ -8,7 +8,6 @@ use std::net::SocketAddr;
 
 use mif_policy::{Pass, Route, Verdict};
 
-use crate::connection;
 use crate::init::Active;
 use crate::log_target::Target;
 
@@ -75,8 +74,7 @@ impl Log {
     #[inline]
     pub(crate) fn routed(active: &Active, call: &str, destination: SocketAddr, route: &Route<'_>) {
         if active.log.wants(Level::Decisions) {
-            let subject = connection::Target(destination);
-            Self::decision(active, call, &subject, &Verdict::Route(*route));
+            Self::decision(active, call, &destination, &Verdict::Route(*route));
         }
     }
 

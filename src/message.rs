@@ -2,13 +2,13 @@
 //! in its ancillary data. The application's structures are never written to.
 
 use std::ffi::c_void;
-use std::net::IpAddr;
 
 use libc::{msghdr, sockaddr_storage, socklen_t};
-use mif_socket::cmsg::{self, PacketInfo, Writer};
+use mif_socket::cmsg::{self, Writer};
+use mif_steer::{Given, Network};
 
 use crate::memory::{self, is_plausible};
-use crate::sockaddr::{self, Given};
+use crate::sockaddr;
 
 /// Room for the ancillary data of a message: what programs attach to datagrams (packet
 /// information, type of service, time stamps, segment size) takes a tenth of it.
@@ -21,35 +21,6 @@ pub(crate) struct Control<const N: usize>(pub(crate) [u8; N]);
 impl<const N: usize> Control<N> {
     pub(crate) fn empty() -> Self {
         Self([0; N])
-    }
-}
-
-/// The network that a datagram is to take.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Network {
-    /// IPv4 packet information, which `AF_INET6` sockets take for v4-mapped destinations.
-    pub(crate) v4: bool,
-    pub(crate) index: u32,
-    pub(crate) source: Option<IpAddr>,
-    pub(crate) mark: Option<u32>,
-}
-
-/// What the application itself says in its ancillary data.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Said {
-    pub(crate) packet_info: Option<PacketInfo>,
-    pub(crate) mark: bool,
-}
-
-impl Said {
-    /// For an IPv4 (`v4`) or IPv6 destination.
-    pub(crate) fn in_control(control: &[u8], v4: bool) -> Self {
-        let mut said = Self::default();
-        for piece in cmsg::pieces(control) {
-            said.packet_info = piece.packet_info(v4).or(said.packet_info);
-            said.mark |= (piece.level, piece.kind) == (libc::SOL_SOCKET, libc::SO_MARK);
-        }
-        said
     }
 }
 
@@ -176,18 +147,10 @@ impl Message {
     }
 }
 
-impl Network {
-    /// Room for what [`Network::write`] writes: packet information and a mark, each with a header.
-    pub(crate) const ROOM: usize = 64;
-
-    pub(crate) fn write(&self, writer: &mut Writer<'_>) -> Option<()> {
-        writer.packet_info(self.v4, self.index, self.source)?;
-        self.mark.map_or(Some(()), |mark| writer.mark(mark))
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use mif_steer::Said;
+
     use super::*;
 
     #[test]

@@ -12,16 +12,17 @@ use std::ffi::{c_int, c_uint, c_void};
 use std::ptr::null_mut;
 
 use libc::{MSG_FASTOPEN, mmsghdr, msghdr, size_t, sockaddr, socklen_t, ssize_t};
+use mif_steer::{Network, Plan};
 use rustix::io::Errno;
 
 use crate::answer::{Kernel, judge};
 use crate::batch::{Batch, Messages};
 use crate::connect::fail;
-use crate::datagram::{Plan, plan};
+use crate::datagram::plan;
 use crate::hooks::{next, real};
 use crate::init::{Active, active, has_no_policy, known};
 use crate::memory::{self, nobodys};
-use crate::message::{Control, Message, Network, ROOM};
+use crate::message::{Control, Message, ROOM};
 use crate::outgoing::{self, By, Outgoing};
 use crate::{errno, flags, sockaddr as address};
 

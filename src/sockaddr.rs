@@ -5,25 +5,12 @@ use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6};
 
 use libc::{sockaddr, sockaddr_in, sockaddr_in6, sockaddr_storage, socklen_t};
 
+use mif_steer::Given;
+
 use crate::memory::{self, is_plausible};
 
 /// A longer address is none, and refused by the kernel.
 const LONGEST: usize = size_of::<sockaddr_storage>();
-
-/// An IP address in the form the application gave it, and in the form rules are written in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Given {
-    /// As given: a v4-mapped IPv6 address says that the socket is an `AF_INET6` one.
-    pub(crate) address: SocketAddr,
-    /// The IPv4 address where `address` is a v4-mapped one, else the same.
-    pub(crate) meant: SocketAddr,
-}
-
-impl Given {
-    pub(crate) fn is_v4(&self) -> bool {
-        self.meant.is_ipv4()
-    }
-}
 
 /// The pointer to an address of a call, or one that nobody can read ([`memory::settled`]). The
 /// kernel copies the whole length, and refuses or cuts a longer one.

@@ -67,6 +67,12 @@ fn a_choice_of_another_network_of_the_list_is_kept() {
         ("wan1", WHO, "10.2.0.2"),
     ] {
         assert_eq!(curl(&lab, &both, interface, url).ok(), peer, "{interface}");
+        let supervised = ["--reach=supervise", "-i", "wan1", "-i", "wan0"];
+        assert_eq!(
+            curl(&lab, &supervised, interface, url).ok(),
+            peer,
+            "{interface}"
+        );
     }
     let datagram = "import socket as s; f = s.socket(s.AF_INET, s.SOCK_DGRAM); f.settimeout(5)\n\
                     f.bind(('10.1.0.2', 0)); f.sendto(b'x', ('203.0.113.10', 7001))\n\

@@ -6,12 +6,12 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 
 use mif_policy::{Bound, Need};
 use mif_socket::{Descriptor, Kind, canonical};
+use mif_steer::Given;
 use rustix::io::Errno;
 use rustix::net::sockopt::socket_error;
 use rustix::net::{AddressFamily, SocketFlags, SocketType, socket_with};
 
 use crate::init::Active;
-use crate::sockaddr::Given;
 use crate::{connection, flags};
 
 /// A non-blocking socket that has begun to connect to `destination`, from `source` if there is one.
@@ -44,10 +44,7 @@ pub(crate) fn begin(
         mif_socket::bind(fd.as_fd(), kind, source)?;
         flags::raise(flags::BOUND);
     }
-    let given = Given {
-        address: destination,
-        meant: SocketAddr::new(canonical(destination.ip()), destination.port()),
-    };
+    let given = Given::new(destination);
     connection::steer(active, call, fd.as_fd().as_raw_fd(), &given, None)?;
     match rustix::net::connect(fd.as_fd(), &destination) {
         Ok(()) | Err(Errno::INPROGRESS) => Ok(fd.into_owned()),

@@ -12,7 +12,7 @@ use rustix::net::SocketAddrAny;
 
 use super::id::CId;
 use super::kind;
-use crate::sockaddr::{Given, read};
+use crate::sockaddr::read;
 
 /// `struct mif_msg` of mif.h.
 #[repr(C)]
@@ -249,7 +249,7 @@ pub(super) fn address(storage: &sockaddr_storage) -> Result<Option<SocketAddr>, 
     let length = libc::socklen_t::try_from(size_of_val(storage)).map_err(|_| Errno::INVAL)?;
     // SAFETY: readable for its whole length.
     let given = unsafe { read((&raw const *storage).cast(), length) };
-    let Given { address, .. } = given.ok_or(Errno::INVAL)?;
+    let address = given.ok_or(Errno::INVAL)?.address;
     Ok(Some(address))
 }
 

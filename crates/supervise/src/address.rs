@@ -2,6 +2,7 @@
 
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6};
 
+use mif_steer::Given;
 use rustix::io::{Errno, Result};
 
 use crate::caller::Call;
@@ -12,15 +13,6 @@ const LONGEST: usize = 128;
 /// An address of the caller's, as bytes of ours.
 #[derive(Clone, Debug)]
 pub(crate) struct Address(Vec<u8>);
-
-/// An IP address in the form the program gave it, and in the form rules are written in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Given {
-    /// As given: a v4-mapped IPv6 address says that the socket is an `AF_INET6` one.
-    pub(crate) address: SocketAddr,
-    /// The IPv4 address where `address` is a v4-mapped one, else the same.
-    pub(crate) meant: SocketAddr,
-}
 
 impl Address {
     /// # Errors
@@ -59,18 +51,7 @@ impl Address {
             }
             _ => return None,
         };
-        let meant = SocketAddr::new(mif_socket::canonical(address.ip()), address.port());
-        let is_mapped = meant.ip() != address.ip();
-        Some(Given {
-            address,
-            meant: if is_mapped { meant } else { address },
-        })
-    }
-}
-
-impl Given {
-    pub(crate) fn is_v4(&self) -> bool {
-        self.meant.is_ipv4()
+        Some(Given::new(address))
     }
 }
 

@@ -18,16 +18,16 @@ use std::net::SocketAddr;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use mif_socket::Kind;
+use mif_steer::{Binding, Connection, Done, Judgement, Subject as _};
 use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
 use rustix::io::Errno;
 use rustix::net::AddressFamily;
 use rustix::net::sockopt;
 
 use crate::address::Address;
-use crate::bind::{Binding, Judgement};
 use crate::caller::{Call, Threads};
-use crate::flow::{Connection, Policed, Subject};
 use crate::log::Level;
+use crate::subject::{Policed, Subject};
 use crate::{kernel, message, view};
 
 /// What the caller is told, or what has to be waited for.
@@ -164,7 +164,7 @@ impl Asked<'_> {
         }
         if let Some(given) = address.ip() {
             let subject = self.subject("connect", &socket);
-            if let Err(errno) = (Connection { subject, given }).steer() {
+            if let Err(errno) = Connection::new(&subject, &given).steer() {
                 return Answer::Fail(errno);
             }
         }
@@ -176,15 +176,13 @@ impl Asked<'_> {
     fn dissolve(&self, socket: &OwnedFd, address: &Address) -> Answer {
         let done = kernel::connect(socket.as_fd(), address.bytes());
         let subject = self.subject("connect", socket);
-        let was_pinned = subject.mark().device != 0;
-        let is_datagram = matches!(subject.kind(), Some((Kind::Datagram, _)));
-        if done.is_ok() && was_pinned && is_datagram {
-            subject.change_mark(|mark| mark.device = 0);
-            if let Some(address) = mif_socket::local_address(subject.socket)
+        if done.is_ok() && subject.is_held() {
+            subject.note(Done::Left);
+            if let Some(address) = mif_socket::local_address(socket.as_fd())
                 && address.port() != 0
                 && mif_socket::canonical(address.ip()).is_unspecified()
             {
-                Binding { subject, address }.judge();
+                let _ = Binding::new(&subject, address).judge();
             }
         }
         done.into()
@@ -199,11 +197,7 @@ impl Asked<'_> {
             return kernel::bind(socket.as_fd(), address.bytes()).into();
         };
         let subject = self.subject("bind", socket);
-        let binding = Binding {
-            subject,
-            address: given.meant,
-        };
-        match binding.judge() {
+        match Binding::new(&subject, given.meant).judge() {
             Judgement::Proceed => kernel::bind(socket.as_fd(), address.bytes()).into(),
             Judgement::Refuse => Answer::Fail(Errno::ADDRNOTAVAIL),
             // The port is the program's, the address is not.
@@ -219,7 +213,7 @@ impl Asked<'_> {
         };
         let address = SocketAddr::new(mif_socket::canonical(address.ip()), address.port());
         let subject = self.subject("listen", socket);
-        match (Binding { subject, address }).open() {
+        match Binding::new(&subject, address).open() {
             Judgement::Refuse => Answer::Fail(Errno::ADDRNOTAVAIL),
             _ => rustix::net::listen(socket, self.call.integer(1)).into(),
         }

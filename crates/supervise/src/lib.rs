@@ -11,11 +11,8 @@
 
 mod address;
 mod answer;
-mod bind;
 mod caller;
-mod datagram;
 mod filter;
-mod flow;
 mod front;
 mod kernel;
 mod life;
@@ -25,6 +22,7 @@ mod report;
 mod serve;
 mod signals;
 mod sockets;
+mod subject;
 mod view;
 
 use std::cell::RefCell;
@@ -38,9 +36,9 @@ use rustix::io::Errno;
 
 pub use log::Level;
 
-use crate::flow::Policed;
 use crate::log::Log;
 use crate::sockets::Sockets;
+use crate::subject::Policed;
 
 /// A program that is to be started.
 #[derive(Debug)]

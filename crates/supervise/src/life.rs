@@ -19,10 +19,10 @@ use rustix::process::{
 };
 use rustix::stdio::{dup2_stderr, dup2_stdin, dup2_stdout};
 
-use crate::flow::Policed;
 use crate::report::Report;
 use crate::serve::{Server, Woken};
 use crate::signals::{self, Set};
+use crate::subject::Policed;
 use crate::{Program, Trouble, filter, front, kernel};
 
 /// As a shell has them.

@@ -6,14 +6,15 @@ use std::os::fd::{AsFd, OwnedFd};
 
 use mif_policy::{Refusal, Verdict};
 use mif_socket::Kind;
+use mif_socket::cmsg::{self, Writer};
+use mif_steer::{Datagram, Given, Network, Plan, Said, Subject as _};
 use rustix::fs::{OFlags, fcntl_getfl};
 use rustix::io::Errno;
 
-use crate::address::{Address, Given};
+use crate::address::Address;
 use crate::answer::{Answer, Asked};
-use crate::datagram::{Datagram, Plan};
-use crate::flow::Subject;
 use crate::kernel;
+use crate::subject::Subject;
 
 /// No IP datagram is longer.
 const LONGEST: usize = 65_535;
@@ -195,16 +196,17 @@ fn send(
         return send(&message.control);
     };
     let subject = asked.subject(call, socket);
+    let said = Said::in_control(&message.control, given.is_v4());
     for last in [false, true] {
-        let network = match Datagram::new(&subject, given, &message.control).plan() {
+        let network = match Datagram::new(&subject, &given, &said).plan() {
             Plan::AsIs => return send(&message.control),
             Plan::Refuse => return Err(Errno::NETUNREACH),
             Plan::By(network) => network,
         };
-        let control = network.write(&message.control).ok_or(Errno::INVAL)?;
+        let control = beside(&message.control, &network).ok_or(Errno::INVAL)?;
         match send(&control) {
             // The interface's index is another one by now: nothing was sent.
-            Err(Errno::NODEV | Errno::NXIO) if !last => subject.by.host.forget(),
+            Err(Errno::NODEV | Errno::NXIO) if !last => subject.forget(),
             Err(Errno::PERM) if network.mark.is_some() => return Err(no_mark(&subject, &given)),
             done => return done,
         }
@@ -212,8 +214,27 @@ fn send(
     Err(Errno::NETUNREACH)
 }
 
+/// The program's ancillary data, with a network in place of packet information of its own.
+fn beside(control: &[u8], network: &Network) -> Option<Vec<u8>> {
+    let mut room = vec![0; control.len() + Network::ROOM];
+    let mut writer = Writer::new(&mut room);
+    let mut pieces = cmsg::pieces(control);
+    for piece in &mut pieces {
+        if piece.packet_info(network.v4).is_none() {
+            writer.copy(&piece)?;
+        }
+    }
+    network.write(&mut writer)?;
+    if let Some(fault) = pieces.fault() {
+        writer.fault(fault)?;
+    }
+    let used = writer.len();
+    room.truncate(used);
+    Some(room)
+}
+
 fn no_mark(subject: &Subject<'_>, given: &Given) -> Errno {
-    let refusal = Refusal::Mark(subject.by.policy.last_rule());
+    let refusal = Refusal::Mark(subject.policy().last_rule());
     subject.say(given.meant, &Verdict::Refuse(refusal));
     Errno::NETUNREACH
 }

@@ -18,7 +18,7 @@ use rustix::net::sockopt::{self, Timeout};
 use crate::address::Address;
 use crate::answer::{Answer, Asked};
 use crate::caller::{Call, Threads};
-use crate::flow::Policed;
+use crate::subject::Policed;
 use crate::{kernel, sockets};
 
 const LISTENER: u64 = 0;
