@@ -4,9 +4,9 @@
 use std::ffi::c_int;
 
 use crate::api::scope;
-use crate::{chosen, flags};
 use crate::hooks::real;
 use crate::init::governing;
+use crate::{chosen, flags};
 
 /// # Safety
 /// As setns(2).

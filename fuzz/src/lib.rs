@@ -9,9 +9,7 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use mif_announce::{Information, Name, advertisement, domain};
-use mif_policy::{
-    Dns, Flow, Gave, Host, Link, Policy, Protocol, PvdId, Server, Unusable, Verdict,
-};
+use mif_policy::{Dns, Flow, Gave, Host, Link, Policy, Protocol, PvdId, Server, Unusable, Verdict};
 use mif_resolve::{Ask, hosts};
 use mif_socket::cmsg::{Writer, pieces};
 
