@@ -6,7 +6,7 @@ use mif_domains::{Domain, Id, Snapshot};
 use mif_host::config::Environment;
 use mif_host::defined::defined;
 use mif_host::domains::{Gone, Present, Wanted, read};
-use mif_policy::{Choice, Dns, Families, Interface, Policy, Pvd};
+use mif_policy::{Choice, Families, Policy, Pvd};
 use rustix::io::Errno;
 
 use super::message::{F_V4, F_V6};
@@ -67,7 +67,10 @@ pub(super) fn look(
     let policy = governing().map(|active| &active.policy);
     // Those of the policy are as it has them; what is wrong with a file is for `mif check` to say.
     let of_policy = policy.map_or(&[][..], |policy| &policy.pvds).iter();
-    let mut all: Vec<Pvd> = of_policy.filter(|pvd| !is_implicit(pvd)).cloned().collect();
+    let mut all: Vec<Pvd> = of_policy
+        .filter(|pvd| !pvd.is_implicit())
+        .cloned()
+        .collect();
     all.extend(defined(environment).unwrap_or_default());
     let wanted = Wanted {
         defined: &all,
@@ -114,16 +117,8 @@ fn ordered(host: &Snapshot) -> Vec<&Domain> {
 
 fn is_meant(pvd: &Pvd, id: &Id) -> bool {
     match id {
-        Id::Interface(_) => is_implicit(pvd) && *pvd.name == *id.name(),
-        Id::Utf8(_) => !is_implicit(pvd) && *pvd.name == *id.name(),
+        Id::Interface(_) => pvd.is_implicit() && *pvd.name == *id.name(),
+        Id::Utf8(_) => !pvd.is_implicit() && *pvd.name == *id.name(),
         Id::Fqdn(_) => false,
     }
-}
-
-/// Whether a network of the policy is an interface of which nothing more is said.
-fn is_implicit(pvd: &Pvd) -> bool {
-    matches!(pvd.interface, Interface::Named(name) if *name.as_str() == *pvd.name)
-        && pvd.sources.is_empty()
-        && pvd.mark.is_none()
-        && pvd.dns == Dns::default()
 }

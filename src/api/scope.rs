@@ -2,12 +2,13 @@
 //! So names, sources, marks and refusals are those of a policy that says `use` of that domain, by the
 //! same code.
 
-use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 use mif_domains::Id;
 use mif_host::config::{Environment, LoadError};
 use mif_host::defined;
 use mif_policy::{AddressSelection, Dns, Input, Interface, Policy, Pvd, Unusable, parse};
+use parking_lot::Mutex;
 use rustix::io::Errno;
 
 use crate::init::{self, Active, governing};
@@ -23,16 +24,18 @@ struct Kept {
     made: &'static Active,
 }
 
+/// Waited for with an end: a forked child may have inherited it held.
 static CHOICES: Mutex<Vec<Kept>> = Mutex::new(Vec::new());
+const PATIENCE: Duration = Duration::from_secs(1);
 
 /// What is in force where the program has chosen this domain, as a requirement or as a preference.
 ///
 /// # Errors
 /// `ENOENT`: there is no such domain. `EACCES`: the policy does not permit it. `EBADMSG`: `pvds.toml`
-/// has a fault. `EAGAIN`: this process has made too many choices.
+/// has a fault. `EAGAIN`: this process has made too many choices, or was forked in the middle of one.
 pub(crate) fn of(id: &Id, prefer: bool) -> Result<&'static Active, Errno> {
     let pvd = domain(id)?;
-    let mut choices = CHOICES.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut choices = CHOICES.try_lock_for(PATIENCE).ok_or(Errno::AGAIN)?;
     let is_it = |one: &&Kept| one.id == *id && one.prefer == prefer && one.pvd == pvd;
     if let Some(choice) = choices.iter().find(is_it) {
         return Ok(choice.made);
@@ -63,8 +66,9 @@ pub(crate) fn of(id: &Id, prefer: bool) -> Result<&'static Active, Errno> {
 
 /// Every choice that this process has made.
 pub(crate) fn for_each(act: impl FnMut(&'static Active)) {
-    let choices = CHOICES.lock().unwrap_or_else(PoisonError::into_inner);
-    choices.iter().map(|choice| choice.made).for_each(act);
+    let choices = CHOICES.try_lock_for(PATIENCE);
+    let choices = choices.iter().flat_map(|choices| choices.iter());
+    choices.map(|choice| choice.made).for_each(act);
 }
 
 /// The domain of an identifier, as it is now.

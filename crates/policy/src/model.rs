@@ -61,6 +61,18 @@ pub struct Pvd {
     pub addrsel: AddressSelection,
 }
 
+impl Pvd {
+    /// Whether it is the implicit domain of its interface, all that the interface offers: nobody has
+    /// defined it, or no further than by its name.
+    #[must_use]
+    pub fn is_implicit(&self) -> bool {
+        matches!(self.interface, Interface::Named(name) if *name.as_str() == *self.name)
+            && self.sources.is_empty()
+            && self.mark.is_none()
+            && self.dns == Dns::default()
+    }
+}
+
 /// How the interface of a provisioning domain is known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Interface {

@@ -1,7 +1,7 @@
 //! A policy with the choice that a program makes for itself (RFC 7556 6.3): what the policy permits,
 //! and within that what the program wants.
 
-use crate::model::{Choice, Dns, Explicit, Interface, Policy, Pvd, PvdId, Use};
+use crate::model::{Choice, Dns, Explicit, Policy, Pvd, PvdId, Use};
 use crate::rules::Rules;
 
 impl Policy {
@@ -80,7 +80,7 @@ impl Policy {
     /// what an interface offers, the interface's implicit one.
     fn standing_for(&self, pvd: &Pvd) -> Vec<PvdId> {
         let stands = |one: &&Pvd| {
-            one.interface == pvd.interface && (one.name == pvd.name || is_whole_interface(one))
+            one.interface == pvd.interface && (one.name == pvd.name || one.is_implicit())
         };
         let ids = (0..).map(PvdId).zip(&self.pvds);
         ids.filter(|(_, one)| stands(one))
@@ -98,14 +98,6 @@ impl Policy {
 fn names(list: &Use, pvds: &[PvdId]) -> bool {
     let named = |choice: &Choice| matches!(choice, Choice::Pvd(id) if pvds.contains(id));
     list.0.iter().any(named)
-}
-
-/// Whether a domain is all that an interface offers: one that nobody has defined, or no further.
-fn is_whole_interface(pvd: &Pvd) -> bool {
-    matches!(pvd.interface, Interface::Named(name) if *name.as_str() == *pvd.name)
-        && pvd.sources.is_empty()
-        && pvd.mark.is_none()
-        && pvd.dns == Dns::default()
 }
 
 #[cfg(test)]
