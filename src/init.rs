@@ -279,8 +279,12 @@ fn activate(policy: Policy, log: Log, faulty: bool) -> Active {
 
 /// What is in force where the program has made this choice, under the policy that comes of it.
 pub(crate) fn choose(choice: Choice, policy: Policy) -> Active {
+    let host = Host::new(&policy);
+    if flags::any(flags::MOVED) {
+        host.leaves_its_namespace();
+    }
     Active {
-        host: Host::new(&policy),
+        host,
         learned: Learned::new(),
         cache: Cache::new(),
         hosts_file: HostsFile::new(),
