@@ -299,13 +299,14 @@ fn choices_are_made_and_taken_back_in_rust() {
     let office = "10.3.0.2 utf8:office";
     let isp_b = ["10.2.0.2 utf8:isp-b", "2001:db8:2::2 utf8:isp-b"];
     let native = ["10.1.0.2 -", "2001:db8:1::2 -"];
-    let wanted: [(&str, &[&str]); 6] = [
+    let wanted: [(&str, &[&str]); 7] = [
         ("socket", &["10.3.0.2"]),
         ("thread", &[office]),
         ("within", &isp_b),
         ("again", &[office]),
         ("process", &isp_b),
         ("before", &native),
+        ("handle", &["utf8:office"]),
     ];
     assert_eq!(said.len(), wanted.len(), "{out}");
     for ((step, got), (wanted_step, wanted)) in said.iter().zip(wanted) {

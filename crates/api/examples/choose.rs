@@ -1,5 +1,5 @@
 //! Says hello to a server by domains that it chooses: for a socket, for a thread, within that for a while
-//! another one, and for the process. The server answers with the address that it sees.
+//! another one, for the process, and for a handle. The server answers with the address that it sees.
 //!
 //! ```sh
 //! mif-run cargo run -p mif-api --example choose -- server.example 7001 office lte
@@ -12,7 +12,7 @@ use std::thread;
 use std::time::Duration;
 use std::{env, io};
 
-use mif_api::{Api, Pvd, Strength};
+use mif_api::{Api, Event, Pvd, Request, Strength};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let words: Vec<String> = env::args().skip(1).collect();
@@ -41,6 +41,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     );
     api.choose_for_process(None, Strength::Require)?;
     println!("before: {}", hello()?);
+    println!("handle: {}", by_a_handle(api, &first)?);
     Ok(())
 }
 
@@ -55,6 +56,21 @@ fn hello(api: Api, host: &str, port: &str) -> io::Result<String> {
         "{peer} {}",
         pvd.map_or("-".into(), |pvd| pvd.to_string())
     ))
+}
+
+/// The same choice for all that is posted to a handle.
+fn by_a_handle(api: Api, pvd: &Pvd) -> Result<String, Box<dyn Error>> {
+    let handle = api.open()?;
+    let pvd = Some(pvd.clone());
+    handle.post(&Request::ConnectPvd { id: 1, pvd })?;
+    while handle.check(Some(Duration::from_secs(10)))? {
+        match handle.get()? {
+            Some(Event::PvdConnected { pvd, .. }) => return Ok(pvd.to_string()),
+            Some(Event::NotConnected { error, .. }) => return Err(error.into()),
+            _ => {}
+        }
+    }
+    Err("no answer".into())
 }
 
 /// The server by UDP: its address is asked of the domain's servers, and good there.

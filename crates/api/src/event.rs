@@ -129,7 +129,15 @@ pub enum Event {
         /// The socket.
         socket: OwnedFd,
     },
-    /// 3.2.7.25: it could not be made.
+    /// 3.2.7.24, as the answer to [`Request::ConnectPvd`](crate::Request::ConnectPvd): the domain is there.
+    PvdConnected {
+        /// The number of the request.
+        id: u32,
+        /// The domain.
+        pvd: Pvd,
+    },
+    /// 3.2.7.25: it could not be made, or the domain of [`Request::ConnectPvd`](crate::Request::ConnectPvd)
+    /// is not there.
     NotConnected {
         /// Its number.
         id: u32,
@@ -143,7 +151,7 @@ pub enum Event {
         /// Its index.
         interface: u32,
     },
-    /// 3.2.7.26.5: an interface is up, and waits for its carrier or an address.
+    /// 3.2.7.26.5: an interface is up; [`Event::Interface`] follows with its carrier.
     InterfaceGoingUp {
         /// Its index.
         interface: u32,
@@ -224,6 +232,7 @@ impl Event {
                 pvd: pvd()?,
                 result: LookupError::of(raw.status),
             },
+            kind::CONNECTED if socket.is_none() => Self::PvdConnected { id, pvd: pvd()? },
             kind::CONNECTED => Self::Connected {
                 id,
                 pvd: pvd()?,

@@ -86,9 +86,13 @@ pub enum Request {
         /// Its number.
         id: u32,
     },
-    /// 3.2.7.21: the domain of what is posted without one, from now on.
+    /// 3.2.7.21: the domain of what is posted without one, from now on. The answer is
+    /// [`Event::PvdConnected`](crate::Event::PvdConnected) or
+    /// [`Event::NotConnected`](crate::Event::NotConnected).
     ConnectPvd {
-        /// The domain, or none again.
+        /// The program's number.
+        id: u32,
+        /// The domain, or none again, to which there is no answer.
         pvd: Option<Pvd>,
     },
     /// 3.2.7.22: a connection within a domain.
@@ -150,7 +154,7 @@ impl Request {
             | Self::StopElements { pvd }
             | Self::StopAddresses { pvd }
             | Self::Wants { pvd } => raw.pvd = pvd.to_raw(),
-            Self::ConnectPvd { pvd } => raw.of(0, pvd.as_ref()),
+            Self::ConnectPvd { id, pvd } => raw.of(*id, pvd.as_ref()),
             Self::AnnounceAddresses { pvd, families } => {
                 raw.pvd = pvd.to_raw();
                 raw.flags = families.flags();
