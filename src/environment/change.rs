@@ -21,7 +21,7 @@ impl Change<'_> {
     /// more than 4,000 bytes beside libmif.
     ///
     /// # Safety
-    /// As for [`Kept::look_at`], of which `environment` is the argument.
+    /// As for [`super::Kept::look_at`], of which `environment` is the argument.
     #[cold]
     pub(crate) unsafe fn with(
         &self,

@@ -3,7 +3,7 @@
 //! are tried over them (RFC 8305).
 //!
 //! Values in, values out: there is no descriptor, clock, lock or file here. A [`Snapshot`] is what a
-//! host has at one moment; [`changes`] is what there is to tell between two of them, and
+//! host has at one moment; [`changes()`] is what there is to tell between two of them, and
 //! [`Subscriptions`] what of that one program wants to hear. So no message can contradict another
 //! one, and what a kernel's queue lost is told all the same.
 #![forbid(unsafe_code)]
