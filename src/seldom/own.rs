@@ -7,10 +7,11 @@ use std::ptr;
 use libc::{Elf64_Ehdr, Elf64_Phdr};
 
 // The handle of this object that destructors of thread-locals are registered with. With it no start
-// files are linked (build.rs), which have the dynamic linker look four symbols up.
+// files are linked (build.rs), which have the dynamic linker look four symbols up. Weak as in the standard
+// library, or the assembler warns.
 global_asm!(
     ".hidden __dso_handle",
-    ".globl __dso_handle",
+    ".weak __dso_handle",
     ".pushsection .data.rel.ro.dso_handle, \"aw\", %progbits",
     ".p2align 3",
     "__dso_handle: .quad __dso_handle",
