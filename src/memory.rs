@@ -21,8 +21,10 @@ const LOWEST: usize = PAGE;
 /// An address in the kernel's half, on every architecture.
 const NOBODYS: usize = usize::MAX << 16;
 
-/// Numbers of pages that were readable, each in the one place that it can have.
-static READABLE: [AtomicUsize; 256] = [const { AtomicUsize::new(0) }; 256];
+/// Numbers of pages that were readable, each in one of the two places that it can have: two pages that
+/// shared their only one would be asked about by turns, in every call.
+static READABLE: [AtomicUsize; PLACES] = [const { AtomicUsize::new(0) }; PLACES];
+const PLACES: usize = 256;
 
 /// Whether a pointer can be followed at all: null and its neighbours, and addresses of the
 /// kernel's half, are for the kernel to answer with `EFAULT`.
@@ -138,7 +140,22 @@ fn stack_pointer() -> usize {
 
 #[inline]
 fn is_known(page: usize) -> bool {
-    READABLE[page % READABLE.len()].load(Ordering::Relaxed) == page
+    let is_in = |place: usize| READABLE[place].load(Ordering::Relaxed) == page;
+    is_in(page % PLACES) || is_in(other_place(page))
+}
+
+/// The second place of a page: pages that share the first one differ in it.
+#[inline]
+fn other_place(page: usize) -> usize {
+    (page ^ (page / PLACES * 31)) % PLACES
+}
+
+fn remember(page: usize) {
+    let first = &READABLE[page % PLACES];
+    let free = first.compare_exchange(0, page, Ordering::Relaxed, Ordering::Relaxed);
+    if free.is_err() {
+        READABLE[other_place(page)].store(page, Ordering::Relaxed);
+    }
 }
 
 /// Asks about a page of what begins at `start`, by bytes of that as far as they suffice: valgrind
@@ -158,7 +175,7 @@ fn ask(page: usize, start: usize) -> bool {
         done >= 0 || errno::get() != libc::EFAULT
     });
     if answers {
-        READABLE[page % READABLE.len()].store(page, Ordering::Relaxed);
+        remember(page);
     }
     answers
 }
@@ -177,6 +194,17 @@ mod tests {
         let done = unsafe { libc::mprotect(pages, PAGE, libc::PROT_READ) };
         assert_eq!(done, 0);
         pages.cast::<u8>().wrapping_add(PAGE)
+    }
+
+    #[test]
+    fn pages_that_share_a_place_are_both_remembered() {
+        // Of no memory: nobody else asks about them.
+        let pages = [1, 2].map(|nth| usize::MAX / PAGE / 2 + nth * PLACES);
+        for page in pages {
+            assert!(!is_known(page));
+            remember(page);
+        }
+        assert!(pages.into_iter().all(is_known));
     }
 
     #[test]
