@@ -3,13 +3,17 @@
 //! The host of these tests has `wan0` (index 2), `wan1` (3), `vpn0` (4, IPv4 only) and `ll0` (5,
 //! link-local only) in order; `down0` is down, `bare0` (7) has no address, `dead0` no carrier.
 
+#[path = "common/text.rs"]
+mod text;
+
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use mif_policy::{
-    Bound, Dns, Explicit, Flow, Gave, Host, Input, Interface, Link, Need, Pass, Policy, Protocol,
-    PvdId, Refusal, Route, RuleId, Server, Text, Unusable, Verdict, parse,
+    Bound, Dns, Explicit, Flow, Gave, Host, Interface, Link, Need, Pass, Policy, Protocol, PvdId,
+    Refusal, Route, RuleId, Server, Unusable, Verdict,
 };
+use text::policy;
 
 const OWNERS: [(&str, u32); 8] = [
     ("127.0.0.1", 1),
@@ -75,18 +79,6 @@ impl Host for Lab<'_> {
             v6_link_local: v6 || index == 5,
         })
     }
-}
-
-fn policy(text: &str) -> Policy {
-    let app = Some(Text {
-        path: "app.toml".into(),
-        text: text.into(),
-    });
-    parse(&Input {
-        app,
-        ..Input::default()
-    })
-    .unwrap_or_else(|faults| panic!("{faults}"))
 }
 
 /// `tcp ADDRESS:PORT`, and behind it the rules whose names a look-up matched.

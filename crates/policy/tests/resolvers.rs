@@ -4,13 +4,17 @@
 //! Every interface of these tests is up, but those whose names begin with `down`, and every network
 //! gave the server 10.1.0.53, but `deaf0`.
 
+#[path = "common/text.rs"]
+mod text;
+
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use mif_policy::{
-    Dns, Flow, Gave, Host, Input, Interface, Link, Origin, Pass, Policy, Protocol, PvdId, Refusal,
-    Resolver, Server, Text, Unusable, Verdict, Why, parse,
+    Dns, Flow, Gave, Host, Interface, Link, Origin, Pass, Policy, Protocol, PvdId, Refusal,
+    Resolver, Server, Unusable, Verdict, Why,
 };
+use text::policy;
 
 struct Lab<'p>(&'p Policy);
 
@@ -48,18 +52,6 @@ impl Host for Lab<'_> {
             }),
         }
     }
-}
-
-fn policy(text: &str) -> Policy {
-    let app = Some(Text {
-        path: "app.toml".into(),
-        text: text.into(),
-    });
-    parse(&Input {
-        app,
-        ..Input::default()
-    })
-    .unwrap_or_else(|faults| panic!("{faults}"))
 }
 
 /// `work (corp.example), lte, then system`.

@@ -1,24 +1,16 @@
 //! Many rules are found by tables; a reader of the list finds the same ones.
 
-use std::fmt::Debug;
+#[path = "common/numbers.rs"]
+mod numbers;
+
 use std::net::IpAddr;
 
 use mif_policy::{
     Choice, Flow, NamePattern, Place, Policy, Prefix, Protocol, Rule, RuleId, Rules, Use,
 };
-
-/// The same numbers in every run: xorshift64 (Marsaglia 2003).
-struct Numbers(u64);
+use numbers::Numbers;
 
 impl Numbers {
-    fn below<T: TryFrom<u32, Error: Debug>>(&mut self, end: u32) -> T {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        let number = u32::try_from(self.0 >> 33).unwrap();
-        T::try_from(number % end).unwrap()
-    }
-
     /// Few different bits, so that prefixes lie in each other and addresses in them.
     fn ip(&mut self) -> IpAddr {
         let bits = self.below::<u32>(16) << 28 | self.below::<u32>(4) << 7 | self.below::<u32>(2);

@@ -1,14 +1,20 @@
 //! Where a policy is said to have one verdict for many destinations, `decide` has it for each.
 
+#[path = "common/numbers.rs"]
+mod numbers;
+#[path = "common/text.rs"]
+mod text;
+
 use std::fmt::Debug;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 
 use mif_policy::{
-    Choice, Dns, Families, Flow, Gave, Host, Input, Link, NamePattern, Origin, Place, Policy,
-    Prefix, Protocol, PvdId, Rule, Rules, Server, Text, Unusable, Use, Verdict, is_ordinary_v4,
-    is_ordinary_v6, parse,
+    Choice, Dns, Families, Flow, Gave, Host, Link, NamePattern, Origin, Place, Policy, Prefix,
+    Protocol, PvdId, Rule, Rules, Server, Unusable, Use, Verdict, is_ordinary_v4, is_ordinary_v6,
 };
+use numbers::Numbers;
+use text::policy;
 
 /// A host with these links and these addresses, which asks everybody for names.
 #[derive(Debug)]
@@ -40,18 +46,7 @@ impl Host for Odd<'_> {
     }
 }
 
-/// The same numbers in every run: xorshift64 (Marsaglia 2003).
-struct Numbers(u64);
-
 impl Numbers {
-    fn below<T: TryFrom<u32, Error: Debug>>(&mut self, end: u32) -> T {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        let number = u32::try_from(self.0 >> 33).unwrap();
-        T::try_from(number % end).unwrap()
-    }
-
     fn one_in(&mut self, count: u32) -> bool {
         self.below::<u32>(count) == 0
     }
@@ -177,18 +172,6 @@ fn is_ordinary(to: SocketAddr) -> bool {
         SocketAddr::V4(to) => is_ordinary_v4(*to.ip(), to.port()),
         SocketAddr::V6(to) => is_ordinary_v6(*to.ip(), to.port()),
     }
-}
-
-fn policy(text: &str) -> Policy {
-    let app = Some(Text {
-        path: "app.toml".into(),
-        text: text.into(),
-    });
-    parse(&Input {
-        app,
-        ..Input::default()
-    })
-    .unwrap_or_else(|faults| panic!("{faults}"))
 }
 
 #[test]
