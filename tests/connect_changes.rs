@@ -9,31 +9,16 @@ const WAN1: &str = "10.2.0.2";
 const WAN1_6: &str = "2001:db8:2::2";
 
 /// A running probe `connect`, which connects when it is asked.
-struct Client {
-    probe: Running,
-    asked: usize,
-}
+struct Client(Running);
 
 impl Client {
     fn start(lab: &Lab, options: &[&str]) -> Self {
         let probe = lab.command(lab.probe("connect")).mif(options);
-        Self {
-            probe: probe.stdin_open().spawn(),
-            asked: 0,
-        }
+        Self(probe.stdin_open().spawn())
     }
 
     fn ask(&mut self, to: &str) -> String {
-        self.probe.send(&format!("{to} 7001\n"));
-        self.asked += 1;
-        let mut answer = None;
-        eventually("the probe answers", || {
-            let said = self.probe.seen().0;
-            let whole = said.rsplit_once('\n').map_or("", |(lines, _)| lines);
-            answer = whole.lines().nth(self.asked - 1).map(str::to_owned);
-            answer.is_some()
-        });
-        answer.expect("just seen")
+        self.0.ask(&format!("{to} 7001"))
     }
 
     fn ask_both(&mut self) -> [String; 2] {

@@ -30,6 +30,8 @@ pub struct Running {
     stdout: Arc<Stream>,
     stderr: Arc<Stream>,
     command: String,
+    /// Lines that [`Running::ask`] has had answers to.
+    asked: usize,
     /// The child has been waited for: its number may be another's by now.
     reaped: Option<process::ExitStatus>,
 }
@@ -50,6 +52,7 @@ impl Running {
             stdout: Stream::collect(child.stdout.take().expect("stdout is piped")),
             stderr: Stream::collect(child.stderr.take().expect("stderr is piped")),
             command: shown,
+            asked: 0,
             child,
             reaped: None,
         }
@@ -124,6 +127,22 @@ impl Running {
             "{} reads no more",
             self.command
         );
+    }
+
+    /// Sends a line, and returns the line of standard output that answers it: of a program that answers
+    /// each with one, and says nothing else there.
+    #[track_caller]
+    pub fn ask(&mut self, line: &str) -> String {
+        self.send(&format!("{line}\n"));
+        let nth = self.asked;
+        self.asked += 1;
+        let answer = |seen: &str| {
+            let whole = seen.rsplit_once('\n').map_or("", |(lines, _)| lines);
+            whole.lines().nth(nth).map(str::to_owned)
+        };
+        self.stdout
+            .find(PATIENCE, answer)
+            .unwrap_or_else(|| self.never(line))
     }
 
     pub(crate) fn try_send(&mut self, text: &[u8]) -> bool {
