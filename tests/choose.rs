@@ -1,40 +1,21 @@
 //! A program that chooses provisioning domains by itself (`mif.h`): what it chooses is what the far end
 //! sees, within what its policy permits.
 
-use mif_lab::{Lab, Output};
+#[path = "support/api.rs"]
+mod support;
 
-/// The lab's networks with their servers, of which only `office` has another name than its link.
-const PVDS: &str = r#"
-[pvd.isp-a]
-interface = "wan0"
-dns.servers = ["10.1.0.1"]
-[pvd.isp-b]
-interface = "wan1"
-dns.servers = ["10.2.0.1"]
-[pvd.office]
-interface = "vpn0"
-dns.servers = ["10.3.0.1"]
-"#;
+use mif_lab::Lab;
+use support::{lab, under};
 
 const V4: [&str; 2] = ["203.0.113.10", "7001"];
 const V6: [&str; 2] = ["2001:db8:ff::10", "7001"];
 const UDP: [&str; 2] = ["203.0.113.10", "7001"];
 
-fn lab() -> Lab {
-    let lab = Lab::new();
-    lab.pvds(PVDS);
-    lab
-}
-
 /// What the probe says, a line a step; without options mif has no policy.
 #[track_caller]
 fn chooses(lab: &Lab, options: Option<&[&str]>, steps: &[&[&str]]) -> Vec<String> {
-    let probe = lab.command(lab.probe("choose"));
-    let probe = probe.args(steps.concat());
-    let out: Output = match options {
-        Some(options) => probe.mif(options).run(),
-        None => probe.preload().run(),
-    };
+    let probe = lab.command(lab.probe("choose")).args(steps.concat());
+    let out = under(probe, options).run();
     out.ok().lines().map(str::to_owned).collect()
 }
 

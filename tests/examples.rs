@@ -1,33 +1,18 @@
 //! The programs of `examples/` and of the crate `mif-api`, as a stranger would build and run them.
 
+#[path = "support/api.rs"]
+mod api;
 mod support;
 
 use std::path::{Path, PathBuf};
 use std::{env, fs};
 
+use api::lab;
 use mif_lab::{Arrival, Command, Lab, eventually};
 use support::{compile, only_by_wan1};
 
-const PVDS: &str = r#"
-[pvd.isp-a]
-interface = "wan0"
-dns.servers = ["10.1.0.1"]
-[pvd.isp-b]
-interface = "wan1"
-dns.servers = ["10.2.0.1"]
-[pvd.office]
-interface = "vpn0"
-dns.servers = ["10.3.0.1"]
-"#;
-
 /// Every domain's servers have another address for it.
 const HOST: &str = "split.test";
-
-fn lab() -> Lab {
-    let lab = Lab::new();
-    lab.pvds(PVDS);
-    lab
-}
 
 /// Compiles `examples/NAME.c` for libmif, where the lab's loader finds it.
 fn in_c(lab: &Lab, name: &str) -> PathBuf {

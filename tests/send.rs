@@ -301,21 +301,7 @@ for _ in sys.stdin:
     let first = python.wait_for_line(right);
 
     lab.host_ip("link delete wan1");
-    lab.host_ip(
-        "link add wan1 address 02:00:00:00:02:02 type veth \
-         peer name host address 02:00:00:00:02:01 netns rb",
-    );
-    for words in [
-        "address add 10.2.0.1/24 dev host",
-        "address add 2001:db8:2::1/64 dev host nodad",
-        "link set host up",
-        "neighbour add 10.2.0.2 lladdr 02:00:00:00:02:02 nud permanent dev host",
-        "neighbour add 2001:db8:2::2 lladdr 02:00:00:00:02:02 nud permanent dev host",
-    ] {
-        let words: Vec<&str> = std::iter::once("ip").chain(words.split(' ')).collect();
-        lab.as_root_in("rb", &words);
-    }
-    lab.link_up("wan1");
+    lab.make_wan1();
     python.send("\n");
     python.close_stdin();
     let out = python.wait();

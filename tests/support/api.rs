@@ -30,7 +30,7 @@ pub(crate) fn says(lab: &Lab, options: Option<&[&str]>, steps: &[&str]) -> Vec<S
     out.ok().lines().map(str::to_owned).collect()
 }
 
-fn under<'l>(program: Command<'l>, options: Option<&[&str]>) -> Command<'l> {
+pub(crate) fn under<'l>(program: Command<'l>, options: Option<&[&str]>) -> Command<'l> {
     match options {
         Some(options) => program.mif(options),
         None => program.preload(),
