@@ -12,14 +12,12 @@ use rustix::net::AddressFamily;
 use rustix::net::sockopt::socket_domain;
 
 use super::id::CId;
+use super::message::F_PREFER;
 use super::scope;
 use crate::connect::{borrow, fail};
 use crate::guard::uncancelled;
 use crate::init::Active;
 use crate::{chosen, errno, flags, lookup, order};
-
-/// `MIF_F_PREFER`.
-const PREFER: c_uint = 4;
 
 /// The rest is in `mif.h`.
 ///
@@ -36,7 +34,7 @@ pub(crate) unsafe extern "C-unwind" fn mif_socket_pvd(
     done(|| {
         let active = choice(pvd.ok_or(Errno::INVAL)?, flags)?;
         let fd = borrow(fd).ok_or(Errno::BADF)?;
-        let prefer = flags & PREFER != 0;
+        let prefer = flags & F_PREFER != 0;
         match put(active, fd, prefer) {
             // Another network will do.
             Err(Errno::NETDOWN) if prefer => Ok(()),
@@ -98,10 +96,10 @@ pub(crate) unsafe extern "C-unwind" fn mif_getaddrinfo(
 }
 
 fn choice(pvd: &CId, flags: c_uint) -> Result<&'static Active, Errno> {
-    if flags & !PREFER != 0 {
+    if flags & !F_PREFER != 0 {
         return Err(Errno::INVAL);
     }
-    scope::of(&pvd.id()?, flags & PREFER != 0)
+    scope::of(&pvd.id()?, flags & F_PREFER != 0)
 }
 
 /// A choice for calls that the program makes of libc, where these come here.

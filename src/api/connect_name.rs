@@ -4,27 +4,25 @@
 use std::ffi::{CStr, CString, c_char, c_int, c_uint};
 use std::net::SocketAddr;
 use std::os::fd::{AsFd, IntoRawFd, OwnedFd};
-use std::ptr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use libc::addrinfo;
 use mif_domains::{Id, Race, Step};
+use mif_policy::Families;
 use rustix::event::{EventfdFlags, PollFd, PollFlags, Timespec, eventfd, poll};
 use rustix::io::Errno;
 use rustix::net::SocketType;
 
 use super::id::CId;
+use super::look_up::addresses;
+use super::process::ring;
 use super::{attempt, list, scope, thread};
 use crate::connect::fail;
+use crate::errno;
 use crate::guard::uncancelled;
 use crate::init::Active;
-use crate::{addrinfo as answers, errno, lookup};
 
 const CALL: &str = "mif_connect_name";
-/// `MIF_F_V4`, `MIF_F_V6`.
-const V4: c_uint = 1;
-const V6: c_uint = 2;
 /// So many domains take part at most.
 const MOST: usize = 16;
 
@@ -51,14 +49,16 @@ pub(crate) unsafe extern "C-unwind" fn mif_connect_name(
         // SAFETY: the caller's contract.
         (!text.is_null()).then(|| unsafe { CStr::from_ptr(text) }.to_owned())
     };
-    let wanted = Wanted {
-        node: text(node),
-        service: text(service),
-        families: flags,
-    };
+    let (node, service) = (text(node), text(service));
     let connected = errno::keeping(|| {
         uncancelled(Err(Errno::IO), || {
+            let families = list::families(flags)?;
             let scopes = scopes(given, flags)?;
+            let wanted = Wanted {
+                node: node.ok_or(Errno::INVAL)?,
+                service: service.ok_or(Errno::INVAL)?,
+                families,
+            };
             connect(&scopes, wanted, u64::try_from(timeout).ok())
         })
     });
@@ -70,14 +70,14 @@ pub(crate) unsafe extern "C-unwind" fn mif_connect_name(
 
 /// What is looked up.
 struct Wanted {
-    node: Option<CString>,
-    service: Option<CString>,
-    families: c_uint,
+    node: CString,
+    service: CString,
+    families: Families,
 }
 
 /// The domains that take part, the preferred ones first.
 fn scopes(given: &[CId], flags: c_uint) -> Result<Vec<&'static Active>, Errno> {
-    if flags & !(V4 | V6) != 0 || given.len() > MOST {
+    if given.len() > MOST {
         return Err(Errno::INVAL);
     }
     let scope = |id: &Id| scope::of(id, false);
@@ -99,9 +99,6 @@ fn connect(
     wanted: Wanted,
     timeout: Option<u64>,
 ) -> Result<OwnedFd, Errno> {
-    if wanted.node.is_none() || wanted.service.is_none() {
-        return Err(Errno::INVAL);
-    }
     let clock = Clock(Instant::now());
     let lookups = Lookups::begin(scopes, wanted)?;
     let mut race = Race::new(scopes.len());
@@ -210,7 +207,13 @@ impl Lookups {
         for (domain, active) in scopes.iter().copied().enumerate() {
             let (shared, wanted) = (Arc::clone(&lookups.shared), Arc::clone(&wanted));
             thread::spawn("mif-name", move || {
-                let answer = addresses(active, &wanted, &shared.stop);
+                let Wanted {
+                    node,
+                    service,
+                    families,
+                } = &*wanted;
+                let (flags, stop) = (libc::AI_ADDRCONFIG, &shared.stop);
+                let answer = addresses(active, node, Some(service), *families, flags, stop);
                 shared.lock().push((domain, answer));
                 ring(&shared.bell);
             })?;
@@ -234,44 +237,6 @@ impl Shared {
     fn lock(&self) -> MutexGuard<'_, Vec<Answer>> {
         self.answers.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-fn ring(bell: &OwnedFd) {
-    let _ = rustix::io::write(bell, &1u64.to_ne_bytes());
-}
-
-/// The addresses of the name within a domain, or an `EAI_*`.
-fn addresses(active: &Active, wanted: &Wanted, stop: &OwnedFd) -> Result<Vec<SocketAddr>, c_int> {
-    // SAFETY: nothing in it may not be zero.
-    let mut hints: addrinfo = unsafe { std::mem::zeroed() };
-    hints.ai_socktype = libc::SOCK_STREAM;
-    hints.ai_flags = libc::AI_ADDRCONFIG;
-    hints.ai_family = match wanted.families {
-        V4 => libc::AF_INET,
-        V6 => libc::AF_INET6,
-        _ => libc::AF_UNSPEC,
-    };
-    let pointer = |text: &Option<CString>| text.as_ref().map_or(ptr::null(), |text| text.as_ptr());
-    let mut found = ptr::null_mut();
-    // SAFETY: C strings, hints and room of ours.
-    let code = unsafe {
-        lookup::getaddrinfo_on(
-            active,
-            pointer(&wanted.node),
-            pointer(&wanted.service),
-            &raw const hints,
-            &raw mut found,
-            Some(stop.as_fd()),
-        )
-    };
-    if code != 0 {
-        return Err(code);
-    }
-    // SAFETY: libc has just made this list.
-    let addresses = unsafe { answers::sockets(found) };
-    // SAFETY: it is not used any more.
-    unsafe { libc::freeaddrinfo(found) };
-    Ok(addresses)
 }
 
 /// Which of two reasons says more, where a name was found nowhere.

@@ -15,6 +15,7 @@ pub(crate) mod id;
 pub(crate) mod identify;
 mod kind;
 pub(crate) mod list;
+mod look_up;
 mod message;
 mod names;
 mod post;

@@ -4,10 +4,8 @@
 use std::ffi::{CString, c_int};
 use std::net::SocketAddr;
 use std::os::fd::{AsFd, OwnedFd};
-use std::ptr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use libc::addrinfo;
 use mif_domains::Id;
 use mif_policy::Families;
 use rustix::event::{EventfdFlags, eventfd};
@@ -15,11 +13,11 @@ use rustix::io::Errno;
 use rustix::net::SocketType;
 
 use super::handle::{Doing, Handle, What};
+use super::look_up::addresses;
 use super::message::Message;
 use super::process::{Process, ring};
 use super::{attempt, scope, thread};
 use crate::init::Active;
-use crate::{addrinfo as answers, lookup};
 
 /// Threads that translate at once.
 const THREADS: usize = 16;
@@ -154,33 +152,7 @@ fn translate(process: &'static Process) {
 type Found = Result<Vec<(SocketAddr, Option<SocketAddr>)>, c_int>;
 
 fn look_up(job: &Job, stop: &OwnedFd) -> Found {
-    // SAFETY: nothing in it may not be zero.
-    let mut hints: addrinfo = unsafe { std::mem::zeroed() };
-    hints.ai_socktype = libc::SOCK_STREAM;
-    hints.ai_family = match job.families {
-        Families::V4 => libc::AF_INET,
-        Families::V6 => libc::AF_INET6,
-        Families::Any => libc::AF_UNSPEC,
-    };
-    let mut found = ptr::null_mut();
-    // SAFETY: C strings, hints and room of ours.
-    let code = unsafe {
-        lookup::getaddrinfo_on(
-            job.active,
-            job.name.as_ptr(),
-            ptr::null(),
-            &raw const hints,
-            &raw mut found,
-            Some(stop.as_fd()),
-        )
-    };
-    if code != 0 {
-        return Err(code);
-    }
-    // SAFETY: libc has just made this list.
-    let addresses = unsafe { answers::sockets(found) };
-    // SAFETY: it is not used any more.
-    unsafe { libc::freeaddrinfo(found) };
+    let addresses = addresses(job.active, &job.name, None, job.families, 0, stop)?;
     let with_source = |address| (address, source(job.active, address));
     Ok(addresses.into_iter().map(with_source).collect())
 }
