@@ -66,12 +66,17 @@ static EVERYWHERE: AtomicPtr<Option<Active>> = AtomicPtr::new(ptr::null_mut());
 /// thread or itself, else the policy of the process.
 #[inline]
 pub(crate) fn active() -> Option<&'static Active> {
-    let state = EVERYWHERE.load(Ordering::Acquire);
-    if state.is_null() {
-        return look();
+    match everywhere() {
+        Some(state) => state.as_ref(),
+        None => look(),
     }
-    // SAFETY: what STATE holds stays for the life of the process.
-    unsafe { &*state }.as_ref()
+}
+
+/// What is in force everywhere in the process, if that is known.
+#[inline]
+fn everywhere() -> Option<&'static Option<Active>> {
+    // SAFETY: null, or what STATE holds, which stays for the life of the process.
+    unsafe { EVERYWHERE.load(Ordering::Acquire).as_ref() }
 }
 
 /// The policy of this process, if it has one, whatever the program has chosen within it.
@@ -88,20 +93,13 @@ pub(crate) fn governing() -> Option<&'static Active> {
 /// What is in force for this call, if anything is and that is known without a call.
 #[inline]
 pub(crate) fn known() -> Option<&'static Active> {
-    let state = EVERYWHERE.load(Ordering::Acquire);
-    if state.is_null() {
-        return None;
-    }
-    // SAFETY: what STATE holds stays for the life of the process.
-    unsafe { &*state }.as_ref()
+    everywhere()?.as_ref()
 }
 
 /// Whether it is known that nothing is in force anywhere in this process.
 #[inline]
 pub(crate) fn has_no_policy() -> bool {
-    let state = EVERYWHERE.load(Ordering::Acquire);
-    // SAFETY: what STATE holds stays for the life of the process.
-    !state.is_null() && unsafe { &*state }.is_none()
+    matches!(everywhere(), Some(None))
 }
 
 /// From now on it is looked in every call whether the program has chosen something for it.

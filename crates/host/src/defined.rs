@@ -4,9 +4,7 @@
 use std::fs;
 use std::path::Path;
 
-use mif_policy::{AddressSelection, Interface, Pvd, domains};
-use rustix::net::netdevice::name_to_index;
-use rustix::net::{AddressFamily, SocketFlags, SocketType, socket_with};
+use mif_policy::{AddressSelection, Interface, InterfaceName, Pvd, domains};
 
 use crate::announced::folder;
 use crate::config::{Environment, LoadError};
@@ -49,13 +47,9 @@ pub fn announced(id: &str) -> Option<Pvd> {
 }
 
 fn announced_on(interface: &str, id: &str) -> Option<Pvd> {
-    let socket = socket_with(
-        AddressFamily::INET,
-        SocketType::DGRAM,
-        SocketFlags::CLOEXEC,
-        None,
-    );
-    let index = name_to_index(socket.ok()?, interface).ok()?;
+    let name: InterfaceName = interface.parse().ok()?;
+    let netlink = Netlink::open().ok()?;
+    let index = netlink.device(&name).ok()?.index;
     let (prefixes, dns) = network::explicit(index, interface, id, Path::new("/"))?;
     let mut sources = Vec::new();
     let mut note = |address: crate::netlink::Address| {
@@ -64,12 +58,12 @@ fn announced_on(interface: &str, id: &str) -> Option<Pvd> {
             sources.push(address.ip);
         }
     };
-    Netlink::open().ok()?.addresses(&mut note).ok()?;
+    netlink.addresses(&mut note).ok()?;
     // Without one it would be all of the interface.
     sources.first()?;
     Some(Pvd {
         name: id.into(),
-        interface: Interface::Named(interface.parse().ok()?),
+        interface: Interface::Named(name),
         sources,
         mark: None,
         dns,
