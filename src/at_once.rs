@@ -1,12 +1,11 @@
 //! A socket that is about to connect, put on its network by the policy's standing answer.
 
 use std::ffi::c_int;
-use std::net::{IpAddr, SocketAddr};
 
 use libc::{sockaddr, socklen_t};
 use mif_policy::PvdId;
 use mif_socket::{Kind, Name};
-use mif_steer::Known;
+use mif_steer::{Known, bound_ip};
 
 use crate::connect::borrow;
 use crate::init::Active;
@@ -69,9 +68,4 @@ pub(crate) unsafe fn put(
         known.bound = name.address().and_then(bound_ip);
     }
     AtOnce::Known(known)
-}
-
-/// The address of a name that is more than a wildcard.
-fn bound_ip(name: SocketAddr) -> Option<IpAddr> {
-    Some(mif_socket::canonical(name.ip())).filter(|ip| !ip.is_unspecified())
 }

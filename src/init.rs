@@ -191,7 +191,8 @@ fn load() -> Option<Active> {
         (Environment::from_process(), file_name(&executed_as()))
     };
     let log = |program: &str| {
-        let level = level(variable("MIF_LOG").as_deref());
+        let level = variable("MIF_LOG");
+        let level = Level::chosen(level.as_deref().map(OsStr::as_bytes));
         let file = variable("MIF_LOG_FILE").and_then(|path| CString::new(path.into_vec()).ok());
         Log::new(level, program.to_owned(), target(level, file))
     };
@@ -294,16 +295,6 @@ pub(crate) fn choose(choice: Choice, policy: Policy) -> Active {
         kept: Kept::default(),
         faulty: false,
         choice: Some(choice),
-    }
-}
-
-fn level(choice: Option<&OsStr>) -> Level {
-    match choice.map(OsStr::as_bytes) {
-        Some(b"off") => Level::Off,
-        Some(b"refused") => Level::Refused,
-        Some(b"decisions") => Level::Decisions,
-        Some(b"debug") => Level::Debug,
-        _ => Level::Programs,
     }
 }
 

@@ -6,25 +6,11 @@
 use std::fmt::{self, Write};
 use std::net::SocketAddr;
 
-use mif_policy::{Pass, Route, Verdict};
+use mif_policy::{Route, Verdict};
+pub(crate) use mif_steer::Level;
 
 use crate::init::Active;
 use crate::log_target::Target;
-
-/// How much is said.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Level {
-    /// Nothing.
-    Off,
-    /// What programs could not be started: the default, since an application tells nobody why.
-    Programs,
-    /// What was refused.
-    Refused,
-    /// Every decision of a rule.
-    Decisions,
-    /// What is exempt too.
-    Debug,
-}
 
 /// What is said, and where, decided once.
 #[derive(Clone, Debug)]
@@ -60,11 +46,7 @@ impl Log {
         subject: &dyn fmt::Display,
         verdict: &Verdict<'_>,
     ) {
-        let needed = match verdict {
-            Verdict::Refuse(_) => Level::Refused,
-            Verdict::Pass(Pass::Local | Pass::Scoped) => Level::Debug,
-            Verdict::Pass(_) | Verdict::Route(_) => Level::Decisions,
-        };
+        let needed = Level::of(verdict);
         if active.log.wants(needed) {
             active.log.decided(active, call, subject, verdict, needed);
         }

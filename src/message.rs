@@ -4,7 +4,7 @@
 use std::ffi::c_void;
 
 use libc::{msghdr, sockaddr_storage, socklen_t};
-use mif_socket::cmsg::{self, Writer};
+use mif_socket::cmsg::Writer;
 use mif_steer::{Given, Network};
 
 use crate::memory::{self, is_plausible};
@@ -129,16 +129,7 @@ impl Message {
     #[inline]
     pub(crate) fn by(&self, network: &Network, room: &mut [u8]) -> Option<(msghdr, usize)> {
         let mut writer = Writer::new(room);
-        let mut pieces = cmsg::pieces(self.control());
-        for piece in &mut pieces {
-            if piece.packet_info(network.v4).is_none() {
-                writer.copy(&piece)?;
-            }
-        }
-        network.write(&mut writer)?;
-        if let Some(fault) = pieces.fault() {
-            writer.fault(fault)?;
-        }
+        network.beside(self.control(), &mut writer)?;
         let used = writer.len();
         let mut header = self.header;
         header.msg_control = room.as_mut_ptr().cast::<c_void>();
@@ -149,6 +140,7 @@ impl Message {
 
 #[cfg(test)]
 mod tests {
+    use mif_socket::cmsg;
     use mif_steer::Said;
 
     use super::*;

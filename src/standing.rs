@@ -15,7 +15,8 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use libc::{sa_family_t, sockaddr_in, sockaddr_in6, socklen_t};
 use mif_host::{Dated, Standing, View};
 use mif_policy::{
-    Flow, Interface, Origin, Policy, Protocol, Route, Verdict, is_ordinary_v4, is_ordinary_v6,
+    Flow, Interface, Origin, Policy, Protocol, Route, Verdict, is_ordinary, is_ordinary_v4,
+    is_ordinary_v6,
 };
 
 use crate::init::Active;
@@ -134,11 +135,10 @@ unsafe fn is_for_looked_up(
 /// last answer has become old.
 #[inline]
 pub(crate) fn renew(active: &Active, host: &View<'_>, destination: SocketAddr) {
-    let is_ordinary = match destination {
-        SocketAddr::V4(to) => is_ordinary_v4(*to.ip(), to.port()),
-        SocketAddr::V6(to) => is_ordinary_v6(*to.ip(), to.port()),
-    };
-    if is_ordinary && !flags::any(QUESTIONS) && host.has_outlived(destination.is_ipv4()) {
+    if is_ordinary(destination)
+        && !flags::any(QUESTIONS)
+        && host.has_outlived(destination.is_ipv4())
+    {
         ask(active, host, destination);
     }
 }

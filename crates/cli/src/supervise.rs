@@ -51,8 +51,9 @@ pub(crate) fn run(
         environment: environment(preload, file)?,
     };
     let log = std::env::var_os("MIF_LOG_FILE").filter(|file| !file.is_empty());
+    let level = std::env::var_os("MIF_LOG");
     let saying = Saying {
-        level: level(std::env::var_os("MIF_LOG").as_deref()),
+        level: Level::chosen(level.as_deref().map(OsStr::as_bytes)),
         file: log.map(|file| std::path::absolute(&file).map_or(file, Into::into)),
     };
     match mif_supervise::run(policy, &program, saying) {
@@ -107,15 +108,6 @@ fn environment(preload: Option<&OsStr>, file: Option<&OsStr>) -> Result<Vec<CStr
         text(&name)
     });
     joined.collect()
-}
-
-fn level(choice: Option<&OsStr>) -> Level {
-    match choice.map(OsStr::as_bytes) {
-        Some(b"refused") => Level::Refused,
-        Some(b"decisions") => Level::Decisions,
-        Some(b"debug") => Level::Debug,
-        _ => Level::Off,
-    }
 }
 
 fn text(word: impl AsRef<OsStr>) -> Result<CString, Failure> {

@@ -37,7 +37,7 @@ pub use resolv_conf::ResolvConf;
 pub use resolvers::{Resolver, Resolvers, Why};
 pub use rules::Rules;
 pub use server::{DnsTransport, Server, ServerName};
-pub use uniform::{is_ordinary_v4, is_ordinary_v6};
+pub use uniform::{is_ordinary, is_ordinary_v4, is_ordinary_v6};
 pub use verdict::{
     Bound, Flow, Gave, Host, Link, Need, Origin, Pass, Protocol, Refusal, Route, Unusable, Verdict,
 };

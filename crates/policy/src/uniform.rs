@@ -3,7 +3,7 @@
 //! Both halves are one-sided: where they say no, [`Policy::decide`] is asked, and nothing is lost
 //! but time.
 
-use std::net::{Ipv4Addr, Ipv6Addr};
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use crate::guard::is_port_of_names;
 use crate::model::{Policy, Rule};
@@ -32,6 +32,16 @@ impl Rule {
     fn holds_everywhere(&self, v4: bool) -> bool {
         let is_all = |prefix: &Prefix| prefix.is_ipv4() == v4 && prefix.length() == 0;
         self.has_no_destination() || self.prefixes.iter().any(is_all)
+    }
+}
+
+/// [`is_ordinary_v4`] or [`is_ordinary_v6`], by the destination's family.
+#[must_use]
+#[inline]
+pub fn is_ordinary(destination: SocketAddr) -> bool {
+    match destination {
+        SocketAddr::V4(to) => is_ordinary_v4(*to.ip(), to.port()),
+        SocketAddr::V6(to) => is_ordinary_v6(*to.ip(), to.port()),
     }
 }
 

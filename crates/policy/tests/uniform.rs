@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use mif_policy::{
     Choice, Dns, Families, Flow, Gave, Host, Link, NamePattern, Origin, Place, Policy, Prefix,
-    Protocol, PvdId, Rule, Rules, Server, Unusable, Use, Verdict, is_ordinary_v4, is_ordinary_v6,
+    Protocol, PvdId, Rule, Rules, Server, Unusable, Use, Verdict, is_ordinary,
 };
 use numbers::Numbers;
 use text::policy;
@@ -164,13 +164,6 @@ impl Numbers {
                 return to;
             }
         }
-    }
-}
-
-fn is_ordinary(to: SocketAddr) -> bool {
-    match to {
-        SocketAddr::V4(to) => is_ordinary_v4(*to.ip(), to.port()),
-        SocketAddr::V6(to) => is_ordinary_v6(*to.ip(), to.port()),
     }
 }
 

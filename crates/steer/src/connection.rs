@@ -1,6 +1,6 @@
 //! A socket that is about to be connected.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::os::fd::BorrowedFd;
 
 use mif_policy::{
@@ -210,11 +210,7 @@ impl<'a, S: Subject> Connection<'a, S> {
     /// socket brought is none, and is given back first where it is of another network.
     fn bound_address(&self, known: Known, route: &Route<'_>) -> Option<IpAddr> {
         let socket = self.subject.socket();
-        let bound = || {
-            mif_socket::local_address(socket)
-                .map(|address| mif_socket::canonical(address.ip()))
-                .filter(|ip| !ip.is_unspecified())
-        };
+        let bound = || mif_socket::local_address(socket).and_then(bound_ip);
         let ip = known.bound.or_else(bound)?;
         if known.kind == Kind::Datagram
             && self.disagrees(Bound::To(ip), route)
@@ -316,6 +312,12 @@ impl<'a, S: Subject> Connection<'a, S> {
     fn say(&self, verdict: &Verdict<'_>) {
         self.subject.say(self.given.meant, verdict);
     }
+}
+
+/// The address that a socket of this name is bound to; `None` for a wildcard.
+#[must_use]
+pub fn bound_ip(name: SocketAddr) -> Option<IpAddr> {
+    Some(mif_socket::canonical(name.ip())).filter(|ip| !ip.is_unspecified())
 }
 
 /// The transport protocol of a type of sockets.

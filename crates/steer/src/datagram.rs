@@ -39,6 +39,23 @@ impl Network {
     /// Room for what [`Network::write`] writes: packet information and a mark, each with a header.
     pub const ROOM: usize = 64;
 
+    /// Writes the application's ancillary data, with this network in place of packet information of its
+    /// own; `None` where there is no room.
+    #[inline]
+    pub fn beside(&self, control: &[u8], writer: &mut Writer<'_>) -> Option<()> {
+        let mut pieces = cmsg::pieces(control);
+        for piece in &mut pieces {
+            if piece.packet_info(self.v4).is_none() {
+                writer.copy(&piece)?;
+            }
+        }
+        self.write(writer)?;
+        match pieces.fault() {
+            Some(fault) => writer.fault(fault),
+            None => Some(()),
+        }
+    }
+
     /// Appends it to ancillary data; `None` where there is no room.
     pub fn write(&self, writer: &mut Writer<'_>) -> Option<()> {
         writer.packet_info(self.v4, self.index, self.source)?;

@@ -14,10 +14,12 @@
 mod binding;
 mod connection;
 mod datagram;
+mod level;
 
 pub use binding::{Binding, Judgement};
-pub use connection::{Connection, Known, Steering, protocol};
+pub use connection::{Connection, Known, Steering, bound_ip, protocol};
 pub use datagram::{Datagram, Network, Plan, Said};
+pub use level::{Level, said_of_ring};
 
 use std::net::SocketAddr;
 use std::os::fd::BorrowedFd;

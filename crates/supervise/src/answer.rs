@@ -18,7 +18,7 @@ use std::net::SocketAddr;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use mif_socket::Kind;
-use mif_steer::{Binding, Connection, Done, Judgement, Subject as _};
+use mif_steer::{Binding, Connection, Done, Judgement, Subject as _, said_of_ring};
 use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
 use rustix::io::Errno;
 use rustix::net::AddressFamily;
@@ -91,15 +91,13 @@ impl Asked<'_> {
 
     /// A ring buffer, whose calls nobody is asked about.
     fn ring(&self) -> Answer {
-        let (level, outcome, answer) = if self.by.policy.io_uring {
-            let outcome = "allowed, and what it sends leaves by any network";
-            (Level::Decisions, outcome, Answer::Continue)
+        let (level, said) = said_of_ring(&self.by.policy);
+        self.by.log.line(level, self.call, format_args!("{said}"));
+        if self.by.policy.io_uring {
+            Answer::Continue
         } else {
-            (Level::Refused, "refused", Answer::Fail(Errno::NOSYS))
-        };
-        let line = format_args!("io_uring_setup: {outcome} (reach.io_uring)");
-        self.by.log.line(level, self.call, line);
-        answer
+            Answer::Fail(Errno::NOSYS)
+        }
     }
 
     /// Whether the thread that memory and descriptors were taken from is the caller.

@@ -6,24 +6,12 @@ use std::fs::OpenOptions;
 use std::io::Write as _;
 use std::os::unix::fs::OpenOptionsExt;
 
-use mif_policy::{Pass, Policy, Verdict};
+use mif_policy::{Policy, Verdict};
+pub use mif_steer::Level;
 use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::stdio::stderr;
 
 use crate::caller::{Call, process_of};
-
-/// How much is said (`MIF_LOG`).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Level {
-    /// Nothing.
-    Off,
-    /// What was refused.
-    Refused,
-    /// Every decision of a rule.
-    Decisions,
-    /// What is exempt too.
-    Debug,
-}
 
 /// Where lines go: a file, or standard error.
 #[derive(Debug)]
@@ -39,7 +27,7 @@ impl Log {
 
     /// Whether standard error is written to.
     pub(crate) fn needs_stderr(&self) -> bool {
-        self.level > Level::Off && self.file.is_none()
+        self.level >= Level::Refused && self.file.is_none()
     }
 
     /// Says what was decided on a flow.
@@ -51,11 +39,7 @@ impl Log {
         subject: &dyn fmt::Display,
         verdict: &Verdict<'_>,
     ) {
-        let needed = match verdict {
-            Verdict::Refuse(_) => Level::Refused,
-            Verdict::Pass(Pass::Local | Pass::Scoped) => Level::Debug,
-            Verdict::Pass(_) | Verdict::Route(_) => Level::Decisions,
-        };
+        let needed = Level::of(verdict);
         let outcome = policy.outcome(verdict, false);
         self.line(needed, caller, format_args!("{call} {subject}: {outcome}"));
     }

@@ -6,7 +6,7 @@ use std::os::fd::{AsFd, OwnedFd};
 
 use mif_policy::{Refusal, Verdict};
 use mif_socket::Kind;
-use mif_socket::cmsg::{self, Writer};
+use mif_socket::cmsg::Writer;
 use mif_steer::{Datagram, Given, Network, Plan, Said, Subject as _};
 use rustix::fs::{OFlags, fcntl_getfl};
 use rustix::io::Errno;
@@ -218,16 +218,7 @@ fn send(
 fn beside(control: &[u8], network: &Network) -> Option<Vec<u8>> {
     let mut room = vec![0; control.len() + Network::ROOM];
     let mut writer = Writer::new(&mut room);
-    let mut pieces = cmsg::pieces(control);
-    for piece in &mut pieces {
-        if piece.packet_info(network.v4).is_none() {
-            writer.copy(&piece)?;
-        }
-    }
-    network.write(&mut writer)?;
-    if let Some(fault) = pieces.fault() {
-        writer.fault(fault)?;
-    }
+    network.beside(control, &mut writer)?;
     let used = writer.len();
     room.truncate(used);
     Some(room)
