@@ -1,16 +1,18 @@
 //! C socket addresses to values and back.
 
 use std::ffi::c_int;
-use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6};
 
 use libc::{sockaddr, sockaddr_in, sockaddr_in6, sockaddr_storage, socklen_t};
-
 use mif_steer::Given;
 
 use crate::memory::{self, is_plausible};
 
 /// A longer address is none, and refused by the kernel.
 const LONGEST: usize = size_of::<sockaddr_storage>();
+const LEN_V4: usize = size_of::<sockaddr_in>();
+const LEN_V6: usize = size_of::<sockaddr_in6>();
+/// The length before there were scope ids (`SIN6_LEN_RFC2133`), which the kernel takes too.
+const LEN_V6_OLD: usize = LEN_V6 - 4;
 
 /// The pointer to an address of a call, or one that nobody can read ([`memory::settled`]). The
 /// kernel copies the whole length, and refuses or cuts a longer one.
@@ -59,44 +61,26 @@ pub(crate) unsafe fn read(addr: *const sockaddr, len: socklen_t) -> Option<Given
     if !is_plausible(addr) || !(size_of::<sockaddr_in>()..=LONGEST).contains(&len) {
         return None;
     }
-    // SAFETY: at least a sockaddr_in is readable, and the family is its first field.
-    let family = unsafe { addr.cast::<libc::sa_family_t>().read_unaligned() };
-    match c_int::from(family) {
-        libc::AF_INET => {
-            // SAFETY: long enough, and read_unaligned asks nothing of alignment.
-            let sin = unsafe { addr.cast::<sockaddr_in>().read_unaligned() };
-            let ip = Ipv4Addr::from(u32::from_be(sin.sin_addr.s_addr));
-            let address = SocketAddr::V4(SocketAddrV4::new(ip, u16::from_be(sin.sin_port)));
-            Some(Given {
-                address,
-                meant: address,
-            })
+    match len {
+        ..LEN_V6_OLD => {
+            // SAFETY: readable; read_unaligned asks nothing of alignment.
+            Given::of_bytes(&unsafe { addr.cast::<[u8; LEN_V4]>().read_unaligned() })
         }
-        // The kernel takes an address without the scope id too (SIN6_LEN_RFC2133, 24 bytes).
-        libc::AF_INET6 if len >= size_of::<sockaddr_in6>() - 4 => {
-            // SAFETY: 24 bytes are readable.
-            let head = unsafe { addr.cast::<[u8; 24]>().read_unaligned() };
-            let scope_id = if len >= size_of::<sockaddr_in6>() {
-                // SAFETY: the whole structure is readable.
-                unsafe { addr.cast::<sockaddr_in6>().read_unaligned() }.sin6_scope_id
-            } else {
-                0
-            };
-            let port = u16::from_be_bytes([head[2], head[3]]);
-            let ip = Ipv6Addr::from(*head[8..].first_chunk::<16>()?);
-            let address = SocketAddr::V6(SocketAddrV6::new(ip, port, 0, scope_id));
-            let meant = match ip.to_ipv4_mapped() {
-                Some(v4) => SocketAddr::V4(SocketAddrV4::new(v4, port)),
-                None => address,
-            };
-            Some(Given { address, meant })
+        LEN_V6_OLD..LEN_V6 => {
+            // SAFETY: the same.
+            Given::of_bytes(&unsafe { addr.cast::<[u8; LEN_V6_OLD]>().read_unaligned() })
         }
-        _ => None,
+        _ => {
+            // SAFETY: the same.
+            Given::of_bytes(&unsafe { addr.cast::<[u8; LEN_V6]>().read_unaligned() })
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::net::Ipv6Addr;
+
     use super::*;
 
     fn read_bytes(bytes: &[u8]) -> Option<Given> {

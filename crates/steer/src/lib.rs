@@ -21,7 +21,7 @@ pub use connection::{Connection, Known, Steering, bound_ip, protocol};
 pub use datagram::{Datagram, Network, Plan, Said};
 pub use level::{Level, said_of_ring};
 
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6};
 use std::os::fd::BorrowedFd;
 
 use mif_policy::{Flow, Host, Pass, Policy, Protocol, Route, RuleId, Verdict};
@@ -47,6 +47,38 @@ impl Given {
             SocketAddr::new(ip, address.port())
         };
         Self { address, meant }
+    }
+
+    /// The address that the bytes of a `sockaddr` are; `None` for whatever is not one of IP (too short,
+    /// another family), which the kernel is to judge.
+    #[must_use]
+    #[inline]
+    pub fn of_bytes(bytes: &[u8]) -> Option<Self> {
+        let port = |bytes: &[u8]| Some(u16::from_be_bytes(*bytes.get(2..)?.first_chunk()?));
+        match u16::from_ne_bytes(*bytes.first_chunk()?).into() {
+            libc::AF_INET if bytes.len() >= size_of::<libc::sockaddr_in>() => {
+                let ip = Ipv4Addr::from_octets(*bytes.get(4..)?.first_chunk()?);
+                let address = SocketAddr::V4(SocketAddrV4::new(ip, port(bytes)?));
+                Some(Self {
+                    address,
+                    meant: address,
+                })
+            }
+            libc::AF_INET6 => {
+                // The kernel takes an address without the scope id too (SIN6_LEN_RFC2133, 24 bytes).
+                let ip = Ipv6Addr::from_octets(*bytes.get(8..)?.first_chunk()?);
+                let scope_id = bytes.get(24..)?.first_chunk();
+                let scope_id = scope_id.map_or(0, |&scope_id| u32::from_ne_bytes(scope_id));
+                let port = port(bytes)?;
+                let address = SocketAddr::V6(SocketAddrV6::new(ip, port, 0, scope_id));
+                let meant = match ip.to_ipv4_mapped() {
+                    Some(v4) => SocketAddr::V4(SocketAddrV4::new(v4, port)),
+                    None => address,
+                };
+                Some(Self { address, meant })
+            }
+            _ => None,
+        }
     }
 
     /// Whether IPv4 carries it.

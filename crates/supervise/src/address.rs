@@ -1,7 +1,5 @@
 //! Socket addresses, from the bytes that a program passes.
 
-use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6};
-
 use mif_steer::Given;
 use rustix::io::{Errno, Result};
 
@@ -36,27 +34,14 @@ impl Address {
 
     /// The IP address; `None` of what the kernel takes for none either.
     pub(crate) fn ip(&self) -> Option<Given> {
-        let port = || Some(u16::from_be_bytes(*self.0.get(2..)?.first_chunk()?));
-        let address = match self.family()? {
-            libc::AF_INET if self.0.len() >= size_of::<libc::sockaddr_in>() => {
-                let ip = Ipv4Addr::from(*self.0.get(4..)?.first_chunk::<4>()?);
-                SocketAddr::V4(SocketAddrV4::new(ip, port()?))
-            }
-            libc::AF_INET6 => {
-                // The kernel takes an address without the scope id too (SIN6_LEN_RFC2133).
-                let ip = Ipv6Addr::from(*self.0.get(8..)?.first_chunk::<16>()?);
-                let scope = self.0.get(24..)?.first_chunk();
-                let scope = scope.map_or(0, |&scope| u32::from_ne_bytes(scope));
-                SocketAddr::V6(SocketAddrV6::new(ip, port()?, 0, scope))
-            }
-            _ => return None,
-        };
-        Some(Given::new(address))
+        Given::of_bytes(&self.0)
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::net::Ipv6Addr;
+
     use super::*;
 
     fn v6(ip: &str, scope: u32) -> Vec<u8> {
