@@ -2,10 +2,9 @@
 //! sockets, and in which order addresses are wanted there. All that looks names up shares it.
 
 use std::ffi::c_int;
-use std::fmt;
 use std::net::IpAddr;
 
-use mif_policy::{Refusal, Resolvers, Unusable, Verdict, Why};
+use mif_policy::{Looked, Refusal, Resolvers, Unusable, Verdict};
 use mif_resolve::order::Selection;
 use mif_resolve::{Failure, Plan, Way, Ways};
 
@@ -62,19 +61,6 @@ pub(crate) fn plan<'a>(
 /// What the policy says about the order of addresses.
 pub(crate) fn selection<'p>(resolvers: &Resolvers<'p>) -> Selection<'p> {
     Selection::of(resolvers)
-}
-
-/// A name in a line of the log, with the zone that it was chosen by.
-struct Looked<'a>(&'a str, &'a Resolvers<'a>);
-
-impl fmt::Display for Looked<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.0)?;
-        match self.1.first().map(|first| &first.why) {
-            Some(Why::Zone(zone)) => write!(f, " (zone {zone})"),
-            _ => Ok(()),
-        }
-    }
 }
 
 /// How an address is reached within the network that was chosen for a look-up.

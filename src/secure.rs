@@ -12,7 +12,7 @@ use std::ptr;
 use std::sync::atomic::{AtomicPtr, Ordering};
 use std::time::Duration;
 
-use mif_policy::{DnsTransport, Server, ServerName};
+use mif_policy::Server;
 use mif_resolve::Secure;
 use mif_resolve::frame::{framed, unframed};
 use rustix::io::{self, Errno};
@@ -65,15 +65,8 @@ fn ask(
     messages: &[Vec<u8>],
     patience: Duration,
 ) -> Result<Vec<Vec<u8>>, String> {
-    let (name, path) = match &server.transport {
-        DnsTransport::Do53 => return Err("is spoken to in the clear".to_owned()),
-        DnsTransport::DoT { name } => (name, None),
-        DnsTransport::DoH { name, path } => (name, Some(&**path)),
-    };
-    let name = match name {
-        ServerName::Domain(name) => name.to_string(),
-        ServerName::Address => server.address.ip().to_string(),
-    };
+    let authentication = server.authentication();
+    let (name, path) = authentication.ok_or("is spoken to in the clear")?;
     let c_string = |text: &str| CString::new(text).map_err(|_| "has a NUL".to_owned());
     let (name, path) = (c_string(&name)?, path.map(c_string).transpose()?);
     let framed = framed(messages).ok_or("a message is too long")?;

@@ -34,7 +34,7 @@ pub use model::{
 };
 pub use names::{InterfaceName, NamePattern, Prefix, Zone};
 pub use resolv_conf::ResolvConf;
-pub use resolvers::{Resolver, Resolvers, Why};
+pub use resolvers::{Looked, Resolver, Resolvers, Why};
 pub use rules::Rules;
 pub use server::{DnsTransport, Server, ServerName};
 pub use uniform::{is_ordinary, is_ordinary_v4, is_ordinary_v6};

@@ -6,6 +6,7 @@
 //! servers. Answers of several domains are never mixed: the first is asked, and those behind it
 //! are who would be if it were not usable. docs/policy.md has the same in the user's words.
 
+use std::fmt;
 use std::net::IpAddr;
 
 use crate::addrsel::{AddressSelection, Prefer, Row};
@@ -294,6 +295,20 @@ impl<'p> Resolvers<'p> {
             Why::Zone(zone) => (2, usize::MAX - zone.length()),
             Why::Name | Why::List => (3, 0),
         });
+    }
+}
+
+/// A name in a line of the log, with the zone that its servers were chosen by.
+#[derive(Clone, Copy, Debug)]
+pub struct Looked<'a>(pub &'a str, pub &'a Resolvers<'a>);
+
+impl fmt::Display for Looked<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.0)?;
+        match self.1.first().map(|first| &first.why) {
+            Some(Why::Zone(zone)) => write!(f, " (zone {zone})"),
+            _ => Ok(()),
+        }
     }
 }
 

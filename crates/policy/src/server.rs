@@ -60,6 +60,24 @@ impl Server {
     }
 }
 
+impl Server {
+    /// For TLS: whom the certificate has to be for, and the path of the URI of DNS over HTTPS.
+    /// `None` of a server that is spoken to in the clear.
+    #[must_use]
+    pub fn authentication(&self) -> Option<(String, Option<&str>)> {
+        let (name, path) = match &self.transport {
+            DnsTransport::Do53 => return None,
+            DnsTransport::DoT { name } => (name, None),
+            DnsTransport::DoH { name, path } => (name, Some(&**path)),
+        };
+        let name = match name {
+            ServerName::Domain(name) => name.to_string(),
+            ServerName::Address => self.address.ip().to_string(),
+        };
+        Some((name, path))
+    }
+}
+
 /// A server without encryption.
 impl From<SocketAddr> for Server {
     fn from(address: SocketAddr) -> Self {
