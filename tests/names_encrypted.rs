@@ -5,8 +5,8 @@ mod support;
 
 use std::process::Command;
 
-use mif_lab::{Lab, Output, Running};
-use support::{WAN1, only_by_wan1};
+use mif_lab::{Build, Lab, Output, Running};
+use support::{WAN1, WAN1_6, only_by_wan1};
 
 /// A lab with unbound on `rb` by TLS and by HTTPS, over both families, which asks that router's own
 /// server in turn. Its certificate is for `dns.lab` and for the IPv4 address.
@@ -44,7 +44,13 @@ impl Encrypted {
 
     /// Runs a program on wan1 with these servers.
     fn by(&self, servers: &[&str], words: &[&str]) -> Output {
-        let mut options = vec!["-v", "-i", "wan1"];
+        self.reached_by("preload", servers, words)
+    }
+
+    /// The same, reached in this way.
+    fn reached_by(&self, reach: &str, servers: &[&str], words: &[&str]) -> Output {
+        let reach = format!("--reach={reach}");
+        let mut options = vec![&*reach, "-v", "-i", "wan1"];
         options.extend(servers.iter().flat_map(|server| ["-d", *server]));
         let command = self.lab.command(words[0]).args(&words[1..]);
         let authority = self.lab.dir().join("ca.pem");
@@ -148,6 +154,28 @@ fn every_function_of_libc_asks_so() {
         assert_eq!(out.ok().matches("STREAM").count(), 120, "{server}");
     }
     assert_eq!(it.in_the_clear(), [0, 0, 0]);
+}
+
+#[test]
+fn programs_that_no_preload_reaches_ask_so() {
+    for build in [Build::Static, Build::MuslStatic] {
+        let it = Encrypted::new();
+        let look_up = it.lab.probe_as("look_up", build).display().to_string();
+        for server in [TLS, HTTPS] {
+            let out = it.reached_by("auto", &[server], &[&look_up, "only-b.test", "7001"]);
+            let seen_as = [WAN1, WAN1_6].map(|peer| format!("seen as {peer}"));
+            assert!(seen_as.iter().any(|said| out.ok().ends_with(said)), "{out}");
+        }
+        // More than clients take in a datagram.
+        let out = it.reached_by("supervise", &[TLS], &["dig", "+short", "huge.test"]);
+        assert_eq!(out.ok().lines().count(), 120, "{out}");
+        let other = "tls://10.2.0.1#other.lab";
+        let out = it.reached_by("auto", &[other], &[&look_up, "split.test", "7001"]);
+        assert!(out.stderr.contains("not valid for name"), "{out}");
+        assert_eq!(out.code, Some(1), "{out}");
+        assert!(!it.lab.queries("rb").iter().any(|one| one.contains("split")));
+        assert_eq!(it.in_the_clear(), [0, 0, 0]);
+    }
 }
 
 #[test]

@@ -1,11 +1,14 @@
 //! `mif supervise`: runs a program that no preload reaches under its policy.
 
 use std::ffi::{CString, OsStr, OsString};
+use std::os::fd::OwnedFd;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Command, ExitCode};
+use std::time::Duration;
 
+use mif_policy::Server;
 use mif_supervise::{Level, Program, Saying, Trouble};
 
 use crate::{Failure, policy};
@@ -56,7 +59,7 @@ pub(crate) fn run(
         level: Level::chosen(level.as_deref().map(OsStr::as_bytes)),
         file: log.map(|file| std::path::absolute(&file).map_or(file, Into::into)),
     };
-    match mif_supervise::run(policy, &program, saying) {
+    match mif_supervise::run(policy, &program, saying, by_tls) {
         Ok(status) => Ok(ExitCode::from(status)),
         Err(why @ Trouble::Nested) => Err(fails(126, &format!("{}: {why}", name.display()))),
         Err(why) => Err(fails(
@@ -64,6 +67,26 @@ pub(crate) fn run(
             &format!("{}: {why}; nothing was started", name.display()),
         )),
     }
+}
+
+/// DNS over TLS and HTTPS, as `libmif_tls.so` speaks it.
+fn by_tls(
+    server: &Server,
+    connection: OwnedFd,
+    messages: Vec<Vec<u8>>,
+    patience: Duration,
+) -> Result<Vec<Vec<u8>>, String> {
+    let authentication = server.authentication();
+    let (name, path) = authentication.ok_or("is spoken to in the clear")?;
+    let name = &name;
+    mif_tls::exchange(mif_tls::Request {
+        connection,
+        name,
+        path,
+        messages,
+        patience,
+    })
+    .map_err(|why| why.to_string())
 }
 
 /// A program that has no policy runs as it would without mif.

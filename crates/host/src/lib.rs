@@ -127,6 +127,13 @@ impl Host {
         self.addresses.is_foreign(address)
     }
 
+    /// The resolvers that the host itself is configured with, in their order, and where
+    /// systemd-resolved would listen.
+    #[must_use]
+    pub fn resolvers(&self) -> &[IpAddr] {
+        self.read_resolvers()
+    }
+
     /// Whether an interface of this index belongs to one of the policy's provisioning domains.
     #[must_use]
     pub fn has_index(&self, index: u32) -> bool {
@@ -270,9 +277,9 @@ impl Host {
         link
     }
 
-    fn read_resolvers(&self) {
+    fn read_resolvers(&self) -> &[IpAddr] {
         self.resolvers
-            .get_or_init(|| Box::new(resolv_conf::resolvers()));
+            .get_or_init(|| Box::new(resolv_conf::resolvers()))
     }
 
     fn read(&self, netlink: &Netlink, slot: &Slot, now: u64) -> Result<Link, Unusable> {

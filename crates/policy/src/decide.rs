@@ -94,7 +94,11 @@ impl Policy {
     /// Whether it matters for flows what look-ups told of their destinations.
     #[must_use]
     pub fn learns_addresses(&self) -> bool {
-        self.rules.iter().any(|rule| !rule.names.is_empty()) || self.has_several_networks()
+        self.has_rules_by_name() || self.has_several_networks()
+    }
+
+    pub(crate) fn has_rules_by_name(&self) -> bool {
+        self.rules.iter().any(|rule| !rule.names.is_empty())
     }
 
     /// Whether flows of one process may go by different networks, so that it matters where an
@@ -112,7 +116,7 @@ impl Policy {
         let says_nothing =
             |dns: &Dns| dns.servers.is_empty() && dns.zones.is_empty() && !dns.trusted;
         let mut all = self.pvds.iter().map(|pvd| &pvd.dns).chain([&self.dns]);
-        self.rules.iter().all(|rule| rule.names.is_empty())
+        !self.has_rules_by_name()
             && all.all(says_nothing)
             && self.rule(self.rule_for_name("")).choices.0.first() == Some(&Choice::System)
     }

@@ -147,6 +147,19 @@ impl Policy {
         self.servers().any(|server| !server.is_plain())
     }
 
+    /// Whether the policy is not kept by asking the servers of one network in the clear: it has rules by
+    /// name, zones, or servers that are asked otherwise.
+    #[must_use]
+    pub fn decides_by_name(&self) -> bool {
+        const DNS: u16 = 53;
+        let has_zones = |dns: &Dns| !dns.zones.is_empty() || dns.trusted;
+        self.has_rules_by_name()
+            || self.pvds.iter().any(|pvd| has_zones(&pvd.dns))
+            || self
+                .servers()
+                .any(|server| !server.is_plain() || server.address.port() != DNS)
+    }
+
     fn servers(&self) -> impl Iterator<Item = &Server> {
         let pvds = self.pvds.iter().map(|pvd| &pvd.dns);
         pvds.chain([&self.dns]).flat_map(|dns| &dns.servers)

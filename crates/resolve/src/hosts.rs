@@ -59,6 +59,11 @@ pub fn reverse(text: &str, address: IpAddr) -> Option<Vec<String>> {
     })
 }
 
+/// The addresses in `text`, each with the names of its line.
+pub fn entries(text: &str) -> impl Iterator<Item = (IpAddr, impl Iterator<Item = &str>)> {
+    lines(text).filter_map(|mut words| Some((words.next()?.parse().ok()?, words)))
+}
+
 /// Every name in `text`, also of lines without a valid address: what is not among them, [`lookup`]
 /// does not find.
 pub fn names(text: &str) -> impl Iterator<Item = &str> {
@@ -68,7 +73,7 @@ pub fn names(text: &str) -> impl Iterator<Item = &str> {
 /// Every address in `text`, also of lines without a name: what is not among them, [`reverse`] does
 /// not find.
 pub fn addresses(text: &str) -> impl Iterator<Item = IpAddr> {
-    lines(text).filter_map(|mut words| words.next()?.parse().ok())
+    entries(text).map(|(address, _)| address)
 }
 
 /// The words of each line, without comments.

@@ -24,6 +24,7 @@ pub mod idn;
 pub mod order;
 mod probe;
 pub mod raw;
+pub mod reply;
 pub mod reverse;
 mod search;
 mod secure;

@@ -65,6 +65,7 @@ pub(crate) struct Header {
     pub(crate) questions: u16,
     pub(crate) answers: u16,
     pub(crate) authorities: u16,
+    additionals: u16,
 }
 
 impl Header {
@@ -78,6 +79,7 @@ impl Header {
             questions: word(4),
             answers: word(6),
             authorities: word(8),
+            additionals: word(10),
         })
     }
 
@@ -186,14 +188,48 @@ impl Record {
 
 /// The records of the answer section of a whole message; `None` where one makes no sense.
 pub(crate) fn answers(message: &[u8]) -> Option<Vec<Record>> {
+    let (header, mut decoder) = after_questions(message)?;
+    (0..header.answers)
+        .map(|_| Record::read(&mut decoder))
+        .collect()
+}
+
+/// How long a datagram may be that answers a query: what its OPT record says (RFC 6891 section
+/// 6.2.3), and without one 512 octets.
+pub(crate) fn room_of(query: &[u8]) -> usize {
+    const LEAST: u16 = 512;
+    let room = || {
+        let (header, mut decoder) = after_questions(query)?;
+        for _ in 0..u32::from(header.answers) + u32::from(header.authorities) {
+            Record::read(&mut decoder)?;
+        }
+        for _ in 0..header.additionals {
+            let _owner = Name::read(&mut decoder).ok()?;
+            let (kind, room) = (word(&mut decoder)?, word(&mut decoder)?);
+            if kind == OPT {
+                return Some(room.max(LEAST));
+            }
+            let _ttl = double_word(&mut decoder)?;
+            let length = usize::from(word(&mut decoder)?);
+            decoder.read_slice(length).ok()?;
+        }
+        None
+    };
+    usize::from(room().unwrap_or(LEAST))
+}
+
+/// Where the questions of a message end.
+pub(crate) fn end_of_questions(message: &[u8]) -> Option<usize> {
+    after_questions(message).map(|(_, decoder)| decoder.index())
+}
+
+fn after_questions(message: &[u8]) -> Option<(Header, BinDecoder<'_>)> {
     let header = Header::read(message)?;
     let mut decoder = after_header(message)?;
     for _ in 0..header.questions {
         Question::read(&mut decoder)?;
     }
-    (0..header.answers)
-        .map(|_| Record::read(&mut decoder))
-        .collect()
+    Some((header, decoder))
 }
 
 /// A decoder that stands behind the header.

@@ -27,6 +27,7 @@ use rustix::net::sockopt;
 use crate::address::Address;
 use crate::caller::{Call, Threads};
 use crate::log::Level;
+use crate::names::Led;
 use crate::subject::{Policed, Subject};
 use crate::{kernel, message, view};
 
@@ -56,7 +57,7 @@ impl From<Result<(), Errno>> for Answer {
 
 /// One call that is asked about.
 pub(crate) struct Asked<'a> {
-    pub(crate) by: &'a Policed,
+    pub(crate) by: &'static Policed,
     pub(crate) call: &'a Call,
     pub(crate) listener: BorrowedFd<'a>,
     pub(crate) threads: &'a Threads,
@@ -145,7 +146,7 @@ impl Asked<'_> {
         Subject::new(self.by, self.call, call, socket.as_fd())
     }
 
-    fn connect(&self, socket: OwnedFd) -> Answer {
+    fn connect(&self, mut socket: OwnedFd) -> Answer {
         if let Some(address) = &self.begun {
             return match go_on(socket, address) {
                 // Another thread has seen the connection be made.
@@ -161,9 +162,15 @@ impl Asked<'_> {
             return self.dissolve(&socket, &address);
         }
         if let Some(given) = address.ip() {
-            let subject = self.subject("connect", &socket);
-            if let Err(errno) = Connection::new(&subject, &given).steer() {
-                return Answer::Fail(errno);
+            match self.led(&mut socket, given.meant) {
+                Led::Here => {}
+                Led::Nowhere => return Answer::Fail(Errno::NETUNREACH),
+                Led::Elsewhere => {
+                    let subject = self.subject("connect", &socket);
+                    if let Err(errno) = Connection::new(&subject, &given).steer() {
+                        return Answer::Fail(errno);
+                    }
+                }
             }
         }
         go_on(socket, &address)

@@ -56,11 +56,7 @@ impl Call {
     /// # Errors
     /// `EBADF` where it is not open, `EPERM` where the process is not to be looked at.
     pub(crate) fn descriptor(&self, n: usize, threads: &Threads) -> Result<OwnedFd> {
-        let fd = self.integer(n);
-        if fd < 0 {
-            return Err(Errno::BADF);
-        }
-        threads.descriptor(self.thread(), fd)
+        threads.descriptor(self.thread(), self.integer(n))
     }
 
     /// `length` bytes of memory.
@@ -109,7 +105,14 @@ impl Threads {
         Self([const { RefCell::new(None) }; 64])
     }
 
-    fn descriptor(&self, thread: i32, fd: i32) -> Result<OwnedFd> {
+    /// Descriptor `fd` of a thread, as one of ours for the same open file.
+    ///
+    /// # Errors
+    /// `EBADF` where it is not open, `EPERM` where the process is not to be looked at.
+    pub(crate) fn descriptor(&self, thread: i32, fd: i32) -> Result<OwnedFd> {
+        if fd < 0 {
+            return Err(Errno::BADF);
+        }
         let take = |handle: &OwnedFd| pidfd_getfd(handle, fd, PidfdGetfdFlags::empty());
         let place = thread.cast_unsigned() as usize % self.0.len();
         let mut place = self.0[place].borrow_mut();
@@ -143,11 +146,83 @@ pub(crate) fn process_of(thread: i32) -> Option<i32> {
     line.trim().parse().ok()
 }
 
+/// How an epoll(7) descriptor of a process watches another one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Watch {
+    /// The descriptor that watches.
+    pub(crate) by: i32,
+    /// `struct epoll_event`.
+    pub(crate) events: u32,
+    pub(crate) data: u64,
+}
+
+/// Who watches `fd` (`proc_pid_fdinfo(5)`). What cannot be read is not there.
+pub(crate) fn watches(thread: i32, fd: i32) -> Vec<Watch> {
+    let Ok(all) = std::fs::read_dir(format!("/proc/{thread}/fd")) else {
+        return Vec::new();
+    };
+    let epoll = |entry: std::fs::DirEntry| -> Option<i32> {
+        let of = std::fs::read_link(entry.path()).ok()?;
+        let is_epoll = of.as_os_str() == "anon_inode:[eventpoll]";
+        is_epoll.then_some(entry.file_name().to_str()?.parse().ok()?)
+    };
+    let of_line = |by: i32, line: &str| -> Option<Watch> {
+        let mut words = line.split_ascii_whitespace();
+        let mut after = |label| {
+            let found = words.next().filter(|&word| word == label);
+            found.and_then(|_| words.next())
+        };
+        let watched: i32 = after("tfd:")?.parse().ok()?;
+        let events = u32::from_str_radix(after("events:")?, 16).ok()?;
+        let data = u64::from_str_radix(after("data:")?, 16).ok()?;
+        (watched == fd).then_some(Watch { by, events, data })
+    };
+    let watches = |by: i32| {
+        let info = std::fs::read_to_string(format!("/proc/{thread}/fdinfo/{by}"));
+        let info = info.unwrap_or_default();
+        let found = info.lines().filter_map(|line| of_line(by, line));
+        found.collect::<Vec<_>>()
+    };
+    all.flatten().filter_map(epoll).flat_map(watches).collect()
+}
+
+/// Whether a descriptor is closed when its process executes a program.
+pub(crate) fn is_close_on_exec(thread: i32, fd: i32) -> bool {
+    let text = std::fs::read_to_string(format!("/proc/{thread}/fdinfo/{fd}"));
+    let text = text.unwrap_or_default();
+    let flags = text.lines().find_map(|line| line.strip_prefix("flags:"));
+    let flags = flags.and_then(|flags| i32::from_str_radix(flags.trim(), 8).ok());
+    flags.is_some_and(|flags| flags & libc::O_CLOEXEC != 0)
+}
+
 #[cfg(test)]
 mod tests {
     use std::process::{Command, Stdio};
 
     use super::*;
+
+    #[test]
+    fn what_a_process_does_with_a_descriptor_is_seen() {
+        use rustix::event::epoll;
+        let me = rustix::process::getpid().as_raw_nonzero().get();
+        let (watched, other) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC).unwrap();
+        let (kept, _end) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::empty()).unwrap();
+        let epoll = epoll::create(epoll::CreateFlags::CLOEXEC).unwrap();
+        let data = epoll::EventData::new_u64(u64::MAX - 1);
+        let flags = epoll::EventFlags::IN | epoll::EventFlags::ET;
+        epoll::add(&epoll, &watched, data, flags).unwrap();
+        let number = |fd: &OwnedFd| std::os::fd::AsRawFd::as_raw_fd(fd);
+        let seen = watches(me, number(&watched));
+        let [watch] = seen[..] else {
+            panic!("{seen:?}")
+        };
+        assert_eq!((watch.by, watch.data), (number(&epoll), u64::MAX - 1));
+        let wanted = flags.bits();
+        assert_eq!(watch.events & wanted, wanted);
+        assert_eq!(watches(me, number(&other)), []);
+        assert!(is_close_on_exec(me, number(&other)));
+        assert!(!is_close_on_exec(me, number(&kept)));
+    }
 
     #[test]
     fn a_thread_that_has_ended_is_not_asked() {

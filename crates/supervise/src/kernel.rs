@@ -88,9 +88,19 @@ pub(crate) fn answer_with_file(
     file: BorrowedFd<'_>,
     close_on_exec: bool,
 ) -> Result<()> {
-    let request = seccomp_notif_addfd {
+    let send = libc::SECCOMP_ADDFD_FLAG_SEND;
+    add(listener, &addition(id, send, file, close_on_exec))
+}
+
+fn addition(
+    id: u64,
+    flags: c_ulong,
+    file: BorrowedFd<'_>,
+    close_on_exec: bool,
+) -> seccomp_notif_addfd {
+    seccomp_notif_addfd {
         id,
-        flags: u32::try_from(libc::SECCOMP_ADDFD_FLAG_SEND).unwrap_or(0),
+        flags: u32::try_from(flags).unwrap_or(0),
         srcfd: file.as_raw_fd().cast_unsigned(),
         newfd: 0,
         newfd_flags: if close_on_exec {
@@ -98,11 +108,33 @@ pub(crate) fn answer_with_file(
         } else {
             0
         },
-    };
+    }
+}
+
+fn add(listener: BorrowedFd<'_>, request: &seccomp_notif_addfd) -> Result<()> {
     let name = libc::SECCOMP_IOCTL_NOTIF_ADDFD;
+    let request: *const seccomp_notif_addfd = request;
     // SAFETY: reads one `seccomp_notif_addfd`.
-    let done = unsafe { libc::ioctl(listener.as_raw_fd(), name, &raw const request) };
+    let done = unsafe { libc::ioctl(listener.as_raw_fd(), name, request) };
     checked(done.into()).map(|_| ())
+}
+
+/// Replaces descriptor `number` of a caller by one for `file` (Linux 5.9).
+///
+/// # Errors
+/// `ENOENT` where nobody waits for the answer any more.
+pub(crate) fn replace_descriptor(
+    listener: BorrowedFd<'_>,
+    id: u64,
+    file: BorrowedFd<'_>,
+    number: c_int,
+    close_on_exec: bool,
+) -> Result<()> {
+    let request = seccomp_notif_addfd {
+        newfd: number.cast_unsigned(),
+        ..addition(id, libc::SECCOMP_ADDFD_FLAG_SETFD, file, close_on_exec)
+    };
+    add(listener, &request)
 }
 
 /// Reads from the memory of a thread's process; how much could be read.
@@ -178,12 +210,117 @@ pub(crate) fn send(
     checked_size(unsafe { libc::sendmsg(socket.as_raw_fd(), &raw const message, flags) })
 }
 
+/// A datagram that has come.
+pub(crate) struct Datagram {
+    /// Where from, as the bytes of a socket address.
+    pub(crate) from: Vec<u8>,
+    pub(crate) data: Vec<u8>,
+    pub(crate) control: Vec<u8>,
+}
+
+/// The next datagram.
+///
+/// # Errors
+/// Those of recvmsg(2).
+pub(crate) fn receive_datagram(socket: BorrowedFd<'_>) -> Result<Datagram> {
+    let mut from = vec![0u8; size_of::<libc::sockaddr_in6>()];
+    let mut data = vec![0u8; 65_535];
+    // Words, since the kernel aligns what it writes there.
+    let mut control = [0usize; 16];
+    let room = piece(data.as_mut_ptr().cast(), data.len());
+    // SAFETY: all-zero is a message without anything.
+    let mut message: msghdr = unsafe { std::mem::zeroed() };
+    message.msg_name = from.as_mut_ptr().cast();
+    message.msg_namelen = length(&from);
+    message.msg_iov = (&raw const room).cast_mut();
+    message.msg_iovlen = 1;
+    message.msg_control = control.as_mut_ptr().cast();
+    message.msg_controllen = size_of_val(&control);
+    // SAFETY: everything that the message points to is writable for its length.
+    let read = checked_size(unsafe { libc::recvmsg(socket.as_raw_fd(), &raw mut message, 0) })?;
+    data.truncate(read);
+    from.truncate(message.msg_namelen.try_into().unwrap_or(0));
+    let mut control: Vec<u8> = control.into_iter().flat_map(usize::to_ne_bytes).collect();
+    control.truncate(message.msg_controllen);
+    Ok(Datagram {
+        from,
+        data,
+        control,
+    })
+}
+
+/// Has an IPv6 socket tell to which address a datagram was sent, and lets it send from any.
+///
+/// # Errors
+/// Those of setsockopt(2).
+pub(crate) fn be_any_address(socket: BorrowedFd<'_>) -> Result<()> {
+    for name in [libc::IPV6_RECVPKTINFO, libc::IPV6_FREEBIND] {
+        let on: c_int = 1;
+        let (at, size) = ((&raw const on).cast(), size_of_val(&on));
+        let size = libc::socklen_t::try_from(size).unwrap_or(0);
+        let level = libc::IPPROTO_IPV6;
+        // SAFETY: reads one `int`.
+        let done = unsafe { libc::setsockopt(socket.as_raw_fd(), level, name, at, size) };
+        checked(done.into())?;
+    }
+    Ok(())
+}
+
+/// Has `epoll` watch `file` as descriptor `number`, by which its owner knows it: another number than
+/// this process's own.
+///
+/// # Errors
+/// Those of `epoll_ctl(2)`, and of the thread that is needed.
+pub(crate) fn watch_as(
+    epoll: BorrowedFd<'_>,
+    file: BorrowedFd<'_>,
+    number: c_int,
+    event: libc::epoll_event,
+) -> Result<()> {
+    let act = || -> Result<()> {
+        let of_its_own = libc::CLONE_FILES;
+        // SAFETY: takes bits.
+        checked(unsafe { libc::unshare(of_its_own) }.into())?;
+        let next = number.saturating_add(1);
+        // Out of the way of `number`.
+        // SAFETY: takes numbers.
+        let epoll = unsafe { libc::fcntl(epoll.as_raw_fd(), libc::F_DUPFD_CLOEXEC, next) };
+        checked(epoll.into())?;
+        // SAFETY: what it closes is this thread's own copy of a descriptor.
+        let done = unsafe { libc::dup3(file.as_raw_fd(), number, libc::O_CLOEXEC) };
+        if done < 0 && last_error() != Errno::INVAL {
+            return Err(last_error());
+        }
+        let mut event = event;
+        // SAFETY: reads one `epoll_event`.
+        let done = unsafe { libc::epoll_ctl(epoll, libc::EPOLL_CTL_ADD, number, &raw mut event) };
+        checked(done.into()).map(|_| ())
+    };
+    // A thread may have descriptors of its own, which end with it.
+    std::thread::scope(|scope| {
+        let thread = std::thread::Builder::new().spawn_scoped(scope, act);
+        let joined = thread.map_err(|_| Errno::AGAIN)?.join();
+        joined.unwrap_or(Err(Errno::IO))
+    })
+}
+
+/// Goes to a user and a network namespace of this process's own.
+///
+/// # Errors
+/// Those of unshare(2): where users may not make them, `EPERM` or `ENOSPC`.
+pub(crate) fn leave_network() -> Result<()> {
+    // SAFETY: takes bits, and the process has one thread.
+    let done = unsafe { libc::unshare(libc::CLONE_NEWUSER | libc::CLONE_NEWNET) };
+    checked(done.into()).map(|_| ())
+}
+
 /// A child process; `None` in the child.
 ///
 /// # Errors
 /// Those of fork(2).
 pub(crate) fn fork() -> Result<Option<i32>> {
-    // SAFETY: `mif supervise` has one thread, so the child may do whatever the parent may.
+    // SAFETY: `mif supervise` has one thread until it has made its last child, so the child may do
+    // whatever the parent may.
     let pid = unsafe { libc::fork() };
     let pid = checked(pid.into())?;
     Ok((pid != 0).then(|| i32::try_from(pid).unwrap_or(-1)))

@@ -6,8 +6,8 @@
 //! (`answer.rs`) as libmif.so would: `mif_policy` decides, `mif_socket` acts, on the caller's socket
 //! itself (`pidfd_getfd(2)`). Reading, writing and receiving are never asked about.
 //!
-//! What it lacks: the names that programs look up. They find the servers of the policy's network in
-//! `/etc/resolv.conf` (`view.rs`); rules by name are not known to match.
+//! Programs find the servers of the policy's network in `/etc/resolv.conf` (`view.rs`). Where that is
+//! not enough, since names are told apart, what they ask there is answered here (`names.rs`).
 
 mod address;
 mod answer;
@@ -18,6 +18,8 @@ mod kernel;
 mod life;
 mod log;
 mod message;
+mod names;
+mod recent;
 mod report;
 mod serve;
 mod signals;
@@ -25,18 +27,20 @@ mod sockets;
 mod subject;
 mod view;
 
-use std::cell::RefCell;
 use std::ffi::{CString, OsString};
 use std::fmt;
-use std::time::Instant;
+use std::os::fd::OwnedFd;
+use std::time::{Duration, Instant};
 
 use mif_host::Host;
-use mif_policy::Policy;
+use mif_policy::{Policy, Server};
+use parking_lot::Mutex;
 use rustix::io::Errno;
 
 pub use log::Level;
 
 use crate::log::Log;
+use crate::names::Names;
 use crate::sockets::Sockets;
 use crate::subject::Policed;
 
@@ -62,6 +66,10 @@ pub struct Saying {
     pub file: Option<OsString>,
 }
 
+/// Puts DNS messages to a server of DNS over TLS or HTTPS, over a connection to it, within a time; the
+/// reply to each, in their order, or why there are none.
+pub type ByTls = fn(&Server, OwnedFd, Vec<Vec<u8>>, Duration) -> Result<Vec<Vec<u8>>, String>;
+
 /// Why a program was not started.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Trouble {
@@ -74,19 +82,28 @@ pub enum Trouble {
 }
 
 /// Runs a program and all that it starts under a policy, until it has ended; its exit status. Where
-/// a signal ended it, this process ends by the same. The process must have one thread.
+/// a signal ended it, this process ends by the same. The process must have one thread, and run no
+/// more than one.
 ///
 /// # Errors
 /// Why the program was not started.
-pub fn run(policy: Policy, program: &Program, saying: Saying) -> Result<u8, Trouble> {
-    let policed = Policed {
+pub fn run(
+    policy: Policy,
+    program: &Program,
+    saying: Saying,
+    secure: ByTls,
+) -> Result<u8, Trouble> {
+    // For as long as this process runs, and for all its threads.
+    let policed = Box::leak(Box::new(Policed {
         host: Host::new(&policy),
+        names: Names::of(&policy),
         policy,
-        sockets: RefCell::new(Sockets::default()),
+        sockets: Mutex::new(Sockets::default()),
+        secure,
         log: Log::new(saying.level, saying.file),
         started: Instant::now(),
-    };
-    life::run(&policed, program)
+    }));
+    life::run(policed, program)
 }
 
 impl Trouble {

@@ -19,6 +19,7 @@ use rustix::process::{
 };
 use rustix::stdio::{dup2_stderr, dup2_stdin, dup2_stdout};
 
+use crate::names::Names;
 use crate::report::Report;
 use crate::serve::{Server, Woken};
 use crate::signals::{self, Set};
@@ -42,7 +43,10 @@ struct Inherited {
 ///
 /// # Errors
 /// Why it was not started.
-pub(crate) fn run(policed: &Policed, program: &Program) -> core::result::Result<u8, Trouble> {
+pub(crate) fn run(
+    policed: &'static Policed,
+    program: &Program,
+) -> core::result::Result<u8, Trouble> {
     let filter = filter::program(!policed.policy.leaves_names(), policed.policy.io_uring);
     let others = Set::of_others();
     let inherited = Inherited {
@@ -141,7 +145,7 @@ fn become_program(
 }
 
 /// In the supervisor: serves until nothing runs any more.
-fn supervise(policed: &Policed, tell: &OwnedFd, child: i32, listener: OwnedFd) -> i32 {
+fn supervise(policed: &'static Policed, tell: &OwnedFd, child: i32, listener: OwnedFd) -> i32 {
     let prepare = || -> Result<_> {
         let children = Set::of([libc::SIGCHLD]).descriptor()?;
         let null = !policed.log.needs_stderr();
@@ -173,7 +177,10 @@ fn supervise(policed: &Policed, tell: &OwnedFd, child: i32, listener: OwnedFd) -
             Woken::Calls => continue,
             Woken::Others => WaitOptions::NOHANG | WaitOptions::UNTRACED,
             // Whatever had the filter is ending.
-            Woken::End => WaitOptions::empty(),
+            Woken::End => {
+                policed.names.iter().for_each(Names::close);
+                WaitOptions::empty()
+            }
         };
         while signals::next(&children).is_some() {}
         if !ended && front_is_gone(tell) {
@@ -218,7 +225,7 @@ fn front_is_gone(tell: &OwnedFd) -> bool {
 
 /// Lets go of what belongs to the program: of the standard streams where it is said so, and of all
 /// descriptors but `keep`. Else a pipe, or the lock on a file, would outlive the program's.
-fn let_go(streams: [bool; 3], keep: &[&OwnedFd]) -> Result<()> {
+pub(crate) fn let_go(streams: [bool; 3], keep: &[&OwnedFd]) -> Result<()> {
     let null = rustix::fs::open("/dev/null", OFlags::RDWR | OFlags::CLOEXEC, Mode::empty())?;
     let [stdin, stdout, stderr] = streams;
     if stdin {

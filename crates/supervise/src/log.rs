@@ -1,7 +1,7 @@
 //! What was decided, one line a decision, in the words and the form of libmif.so's own log.
 
 use std::ffi::OsString;
-use std::fmt::{self, Write as _};
+use std::fmt;
 use std::fs::OpenOptions;
 use std::io::Write as _;
 use std::os::unix::fs::OpenOptionsExt;
@@ -30,11 +30,16 @@ impl Log {
         self.level >= Level::Refused && self.file.is_none()
     }
 
-    /// Says what was decided on a flow.
+    /// Whether lines of this level are written.
+    pub(crate) fn wants(&self, needed: Level) -> bool {
+        self.level >= needed
+    }
+
+    /// Says what was decided on a flow or a look-up.
     pub(crate) fn decision(
         &self,
         policy: &Policy,
-        caller: &Call,
+        caller: &dyn fmt::Display,
         call: &str,
         subject: &dyn fmt::Display,
         verdict: &Verdict<'_>,
@@ -45,14 +50,14 @@ impl Log {
     }
 
     /// Writes a line if it is wanted at this level.
-    pub(crate) fn line(&self, needed: Level, caller: &Call, text: fmt::Arguments<'_>) {
-        if self.level < needed {
+    pub(crate) fn line(&self, needed: Level, caller: &dyn fmt::Display, text: fmt::Arguments<'_>) {
+        if !self.wants(needed) {
             return;
         }
-        let process = process_of(caller.thread()).unwrap_or(caller.thread());
-        let name = std::fs::read_to_string(format!("/proc/{process}/comm")).unwrap_or_default();
-        let mut line = String::new();
-        let _ = writeln!(line, "mif: {}[{process}] {text}", name.trim_end());
+        let line = format!("mif: {caller} {text}");
+        // Names are anybody's: what could begin another line is a question mark there.
+        let mut line = line.replace(char::is_control, "?");
+        line.push('\n');
         // A line that cannot be written is lost: the program must not wait for it.
         if let Some(path) = &self.file {
             let mut options = OpenOptions::new();
@@ -62,6 +67,15 @@ impl Log {
         } else if is_writable() {
             let _ = rustix::io::write(stderr(), line.as_bytes());
         }
+    }
+}
+
+/// As it is called, and its number.
+impl fmt::Display for Call {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let process = process_of(self.thread()).unwrap_or(self.thread());
+        let name = std::fs::read_to_string(format!("/proc/{process}/comm")).unwrap_or_default();
+        write!(f, "{}[{process}]", name.trim_end())
     }
 }
 

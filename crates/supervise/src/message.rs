@@ -14,6 +14,7 @@ use rustix::io::Errno;
 use crate::address::Address;
 use crate::answer::{Answer, Asked};
 use crate::kernel;
+use crate::names::Led;
 use crate::subject::Subject;
 
 /// No IP datagram is longer.
@@ -55,7 +56,7 @@ pub(crate) fn sendmsg(asked: &Asked<'_>, socket: OwnedFd) -> Answer {
     one(asked, "sendmsg", socket, flags, message)
 }
 
-pub(crate) fn sendmmsg(asked: &Asked<'_>, socket: OwnedFd) -> Answer {
+pub(crate) fn sendmmsg(asked: &Asked<'_>, mut socket: OwnedFd) -> Answer {
     let flags = asked.call.integer(3);
     if let Some(answer) = leave_streams(&socket, flags) {
         return answer;
@@ -65,7 +66,7 @@ pub(crate) fn sendmmsg(asked: &Asked<'_>, socket: OwnedFd) -> Answer {
     while done < count {
         let place = asked.call.register(1) + (done * NUMBERED) as u64;
         let sent = Message::read(asked, place)
-            .and_then(|message| send(asked, "sendmmsg", &socket, flags, &message))
+            .and_then(|message| send(asked, "sendmmsg", &mut socket, flags, &message))
             .and_then(|sent| {
                 let sent = u32::try_from(sent).unwrap_or(u32::MAX);
                 let length = place + HEADER as u64;
@@ -150,11 +151,11 @@ impl Message {
 fn one(
     asked: &Asked<'_>,
     call: &'static str,
-    socket: OwnedFd,
+    mut socket: OwnedFd,
     flags: c_int,
     message: Result<Message, Errno>,
 ) -> Answer {
-    match message.and_then(|message| send(asked, call, &socket, flags, &message)) {
+    match message.and_then(|message| send(asked, call, &mut socket, flags, &message)) {
         Ok(sent) => Answer::Done(i64::try_from(sent).unwrap_or(0)),
         Err(errno) => failed(socket, flags, errno),
     }
@@ -177,7 +178,7 @@ fn failed(socket: OwnedFd, flags: c_int, errno: Errno) -> Answer {
 fn send(
     asked: &Asked<'_>,
     call: &'static str,
-    socket: &OwnedFd,
+    socket: &mut OwnedFd,
     flags: c_int,
     message: &Message,
 ) -> Result<usize, Errno> {
@@ -188,23 +189,28 @@ fn send(
     }
     let flags = flags | libc::MSG_DONTWAIT | libc::MSG_NOSIGNAL;
     let to = message.to.as_ref();
-    let send = |control: &[u8]| {
+    let send = |socket: &OwnedFd, control: &[u8]| {
         let to = to.map(Address::bytes);
         kernel::send(socket.as_fd(), to, &message.data, control, flags)
     };
     let Some(given) = to.and_then(Address::ip) else {
-        return send(&message.control);
+        return send(socket, &message.control);
     };
+    match asked.led(socket, given.meant) {
+        Led::Here => return send(socket, &[]),
+        Led::Nowhere => return Err(Errno::NETUNREACH),
+        Led::Elsewhere => {}
+    }
     let subject = asked.subject(call, socket);
     let said = Said::in_control(&message.control, given.is_v4());
     for last in [false, true] {
         let network = match Datagram::new(&subject, &given, &said).plan() {
-            Plan::AsIs => return send(&message.control),
+            Plan::AsIs => return send(socket, &message.control),
             Plan::Refuse => return Err(Errno::NETUNREACH),
             Plan::By(network) => network,
         };
         let control = beside(&message.control, &network).ok_or(Errno::INVAL)?;
-        match send(&control) {
+        match send(socket, &control) {
             // The interface's index is another one by now: nothing was sent.
             Err(Errno::NODEV | Errno::NXIO) if !last => subject.forget(),
             Err(Errno::PERM) if network.mark.is_some() => return Err(no_mark(&subject, &given)),

@@ -33,8 +33,8 @@ const SWEEP: Duration = Duration::from_secs(1);
 const MOST_INTERRUPTED: usize = 1024;
 
 /// Answers calls.
-pub(crate) struct Server<'a> {
-    policed: &'a Policed,
+pub(crate) struct Server {
+    policed: &'static Policed,
     threads: Threads,
     listener: OwnedFd,
     epoll: OwnedFd,
@@ -67,10 +67,10 @@ pub(crate) enum Woken {
     End,
 }
 
-impl<'a> Server<'a> {
+impl Server {
     /// `others` are waited for, too.
     pub(crate) fn new<'o>(
-        policed: &'a Policed,
+        policed: &'static Policed,
         listener: OwnedFd,
         others: impl IntoIterator<Item = (&'o OwnedFd, epoll::EventFlags)>,
     ) -> Result<Self> {

@@ -1,19 +1,23 @@
 //! One call on one IP socket, for the judges of `mif_steer`: what is known of sockets is remembered by
 //! their cookies, since the supervisor sees those of many processes.
 
-use std::cell::RefCell;
 use std::fmt;
 use std::net::SocketAddr;
-use std::os::fd::BorrowedFd;
-use std::time::Instant;
+use std::os::fd::{BorrowedFd, OwnedFd};
+use std::time::{Duration, Instant};
 
 use mif_host::{Host, View};
-use mif_policy::{Flow, Pass, Policy, Protocol, Verdict};
+use mif_policy::{Flow, Pass, Policy, Protocol, Server, Verdict};
+use mif_resolve::Secure;
 use mif_socket::Kind;
 use mif_steer::Done;
+use parking_lot::Mutex;
+use rustix::io::{self, Errno};
 
+use crate::ByTls;
 use crate::caller::Call;
-use crate::log::Log;
+use crate::log::{Level, Log};
+use crate::names::Names;
 use crate::sockets::{Mark, Sockets, cookie};
 
 /// The policy in force, and what is known of the host and of sockets.
@@ -21,7 +25,11 @@ use crate::sockets::{Mark, Sockets, cookie};
 pub(crate) struct Policed {
     pub(crate) policy: Policy,
     pub(crate) host: Host,
-    pub(crate) sockets: RefCell<Sockets>,
+    pub(crate) sockets: Mutex<Sockets>,
+    /// Where look-ups are more than a flow to a server.
+    pub(crate) names: Option<Names>,
+    /// Who speaks TLS to servers of names.
+    pub(crate) secure: ByTls,
     pub(crate) log: Log,
     pub(crate) started: Instant,
 }
@@ -31,6 +39,24 @@ impl Policed {
     pub(crate) fn view(&self) -> View<'_> {
         let now = self.started.elapsed().as_millis();
         self.host.at(u64::try_from(now).unwrap_or(u64::MAX))
+    }
+}
+
+impl Secure for Policed {
+    fn exchange(
+        &self,
+        server: &Server,
+        connection: OwnedFd,
+        messages: &[Vec<u8>],
+        patience: Duration,
+    ) -> io::Result<Vec<Vec<u8>>> {
+        let replies = (self.secure)(server, connection, messages.to_vec(), patience);
+        replies.map_err(|why| {
+            // Whoever asked for encryption is not content with "no answer".
+            let line = format_args!("{server}: {why}");
+            self.log.line(Level::Refused, &"mif", line);
+            Errno::PROTO
+        })
     }
 }
 
@@ -71,13 +97,13 @@ impl<'a> Subject<'a> {
     }
 
     fn mark(&self) -> Mark {
-        self.by.sockets.borrow().mark(self.cookie)
+        self.by.sockets.lock().mark(self.cookie)
     }
 
     fn change_mark(&self, change: impl FnOnce(&mut Mark)) {
         let mut mark = self.mark();
         change(&mut mark);
-        self.by.sockets.borrow_mut().set(self.cookie, mark);
+        self.by.sockets.lock().set(self.cookie, mark);
     }
 }
 
@@ -100,13 +126,15 @@ impl<'a> mif_steer::Subject for Subject<'a> {
         self.by.host.forget();
     }
 
-    /// What other programs' look-ups returned is not known, so no rule by name matches.
     fn flow(&self, destination: SocketAddr, protocol: Protocol) -> Flow<'_> {
+        let known = self.by.names.as_ref();
+        let known = known.map(|names| names.known(destination.ip()));
+        let known = known.unwrap_or_default();
         Flow {
             destination,
             protocol,
-            named: &[],
-            origin: None,
+            named: known.rules,
+            origin: known.origin,
         }
     }
 

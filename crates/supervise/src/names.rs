@@ -1,0 +1,249 @@
+//! Names of programs with a resolver of their own, where the policy tells names apart (rules by
+//! name, zones, several networks, encrypted servers): what such a program sends to the port of
+//! names of its resolvers is answered here (`server.rs`), so that the right network's servers are
+//! asked, and what they say is known when a flow goes to it.
+//!
+//! A reply has to come from the address and port that the program wrote to: musl, c-ares and others look. So
+//! the program's socket is replaced, when it first goes there, by one of a network namespace where
+//! the server has every address (`room.rs`), as far as programs can tell the same: port, flags, timeouts,
+//! and who watches it by epoll(7).
+//!
+//! Where no namespace can be made, flows to resolvers are refused if the policy decides by name, and go
+//! as any other if it merely has several networks.
+
+mod learned;
+mod links;
+mod room;
+mod server;
+
+use std::net::{IpAddr, SocketAddr};
+use std::os::fd::{AsFd, OwnedFd};
+
+use mif_policy::{Origin, Policy};
+use mif_resolve::hosts;
+use mif_socket::Kind;
+use parking_lot::Mutex;
+use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
+use rustix::io::{Errno, Result};
+use rustix::net::sockopt::{self, Timeout};
+use rustix::net::{AddressFamily, SocketType, ipproto};
+
+use crate::answer::Asked;
+use crate::caller::{self, Watch};
+use crate::kernel;
+use crate::log::Level;
+use crate::recent::Recent;
+use crate::sockets::{Mark, cookie};
+use crate::subject::Policed;
+
+use learned::{Known, Learned};
+use room::{DNS, Room};
+
+/// What the supervisor has for names.
+#[derive(Debug)]
+pub(crate) struct Names {
+    /// The policy is not kept without: what cannot be answered here is refused.
+    is_strict: bool,
+    room: Mutex<State>,
+    learned: Mutex<Learned>,
+    /// Who asks, by the kind and port of the socket that stands in: for the log.
+    callers: Mutex<Recent<(bool, u16), String>>,
+}
+
+#[derive(Debug, Default)]
+enum State {
+    #[default]
+    Unopened,
+    Open(Room),
+    /// There can be none here.
+    Failed(Errno),
+}
+
+/// What becomes of a flow that may be for names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Led {
+    /// It is as any other.
+    Elsewhere,
+    /// It goes to the server of names: there the socket leads.
+    Here,
+    /// The socket leads to the server of names, and the flow is for somebody else.
+    Nowhere,
+}
+
+impl Names {
+    /// `None` where the policy does not tell names apart.
+    pub(crate) fn of(policy: &Policy) -> Option<Self> {
+        let is_strict = policy.decides_by_name();
+        let is_needed = is_strict || policy.has_several_networks();
+        (is_needed && !policy.leaves_names()).then(|| Self {
+            is_strict,
+            room: Mutex::default(),
+            learned: Mutex::new(learned_of_hosts(policy)),
+            callers: Mutex::default(),
+        })
+    }
+
+    /// What the last look-up that returned an address told of it.
+    pub(crate) fn known(&self, ip: IpAddr) -> Known {
+        self.learned.lock().of(ip)
+    }
+
+    /// Ends the process that makes sockets.
+    pub(crate) fn close(&self) {
+        *self.room.lock() = State::Failed(Errno::NOTCONN);
+    }
+
+    fn learn(&self, by: &Policed, name: &str, addresses: &[IpAddr], origin: Option<Origin>) {
+        let policy = &by.policy;
+        let origin = origin.filter(|_| policy.has_several_networks());
+        let rules = policy.rules_naming(name);
+        let mut learned = self.learned.lock();
+        for &address in addresses {
+            learned.remember(mif_socket::canonical(address), &rules, origin);
+        }
+    }
+
+    fn caller(&self, by_stream: bool, port: u16) -> String {
+        let callers = self.callers.lock();
+        callers.get(&(by_stream, port)).cloned().unwrap_or_default()
+    }
+
+    /// A socket that leads to the server of names, which is started for the first.
+    fn socket(
+        &'static self,
+        by: &'static Policed,
+        family: AddressFamily,
+        kind: SocketType,
+    ) -> Result<OwnedFd> {
+        let mut state = self.room.lock();
+        if let State::Unopened = *state {
+            let opened = Room::open().and_then(|(room, listeners)| {
+                server::start(by, self, listeners)?;
+                Ok(room)
+            });
+            *state = match opened {
+                Ok(room) => State::Open(room),
+                Err(why) => State::Failed(why),
+            };
+        }
+        match &*state {
+            State::Open(room) => room.socket(family, kind),
+            State::Failed(why) => Err(*why),
+            State::Unopened => Err(Errno::NOTCONN),
+        }
+    }
+}
+
+/// What `/etc/hosts` says of addresses now: programs read it themselves, and nobody is asked.
+fn learned_of_hosts(policy: &Policy) -> Learned {
+    let mut learned = Learned::default();
+    let text = std::fs::read_to_string("/etc/hosts").unwrap_or_default();
+    for (address, names) in hosts::entries(&text) {
+        let address = mif_socket::canonical(address);
+        let mut rules: Vec<_> = names.flat_map(|name| policy.rules_naming(name)).collect();
+        if !rules.is_empty() {
+            rules.extend(learned.of(address).rules);
+            rules.sort_unstable();
+            rules.dedup();
+            learned.remember(address, &rules, None);
+        }
+    }
+    learned
+}
+
+impl Policed {
+    /// Whether a destination is what the program takes for its resolver: one of the policy's, which
+    /// it finds in `/etc/resolv.conf`, or of the host's own.
+    fn is_for_names(&self, to: SocketAddr) -> bool {
+        to.port() == DNS && {
+            let shown = self.policy.names(self.policy.last_rule(), &self.view());
+            let mut shown = shown.servers().iter();
+            shown.any(|server| server.is_plain() && server.address == to)
+                || self.host.resolvers().contains(&to.ip())
+        }
+    }
+}
+
+impl Asked<'_> {
+    /// Where a flow is led. A socket that goes to the resolver has been replaced then, the caller's and
+    /// this one.
+    pub(crate) fn led(&self, socket: &mut OwnedFd, to: SocketAddr) -> Led {
+        let Some(names) = &self.by.names else {
+            return Led::Elsewhere;
+        };
+        let mark = self.by.sockets.lock().mark(cookie(socket.as_fd()));
+        match (mark.stands_in, self.by.is_for_names(to)) {
+            (true, true) => Led::Here,
+            (true, false) => Led::Nowhere,
+            (false, false) => Led::Elsewhere,
+            (false, true) => match self.stand_in(names, socket, to.ip()) {
+                Ok(stand_in) => {
+                    *socket = stand_in;
+                    Led::Here
+                }
+                Err(why) if names.is_strict => {
+                    let why = std::io::Error::from(why);
+                    self.by.log.line(
+                        Level::Refused,
+                        self.call,
+                        format_args!(
+                            "{to}: refused: the policy decides by name, and names cannot be \
+                             answered here (user_namespaces(7)): {why}"
+                        ),
+                    );
+                    Led::Nowhere
+                }
+                Err(_) => Led::Elsewhere,
+            },
+        }
+    }
+
+    /// Replaces the caller's socket by one that is like it as far as resolvers care.
+    fn stand_in(&self, names: &'static Names, socket: &OwnedFd, to: IpAddr) -> Result<OwnedFd> {
+        if matches!(to, IpAddr::V6(ip) if ip.is_unicast_link_local()) {
+            // Its reply would come from another scope than the program wrote to.
+            return Err(Errno::ADDRNOTAVAIL);
+        }
+        let (thread, number) = (self.call.thread(), self.call.integer(0));
+        let kind = match mif_socket::kind(socket.as_fd())? {
+            (Kind::Stream, _) => SocketType::STREAM,
+            _ if sockopt::socket_protocol(socket)? == Some(ipproto::UDP) => SocketType::DGRAM,
+            _ => return Err(Errno::NOTSUP),
+        };
+        let close_on_exec = caller::is_close_on_exec(thread, number);
+        let family = sockopt::socket_domain(socket)?;
+        let stand_in = names.socket(self.by, family, kind)?;
+        for which in [Timeout::Recv, Timeout::Send] {
+            sockopt::set_socket_timeout(&stand_in, which, sockopt::socket_timeout(socket, which)?)?;
+        }
+        if fcntl_getfl(socket)?.contains(OFlags::NONBLOCK) {
+            fcntl_setfl(&stand_in, fcntl_getfl(&stand_in)? | OFlags::NONBLOCK)?;
+        }
+        let local = mif_socket::local_address(socket.as_fd()).ok_or(Errno::INVAL)?;
+        let mut local = mif_socket::wildcard_like(local);
+        if rustix::net::bind(&stand_in, &local) == Err(Errno::ADDRINUSE) {
+            local.set_port(0);
+            rustix::net::bind(&stand_in, &local)?;
+        }
+        if self.by.log.wants(Level::Refused)
+            && let Some(bound) = mif_socket::local_address(stand_in.as_fd())
+        {
+            let key = (kind == SocketType::STREAM, bound.port());
+            names.callers.lock().set(key, self.call.to_string());
+        }
+        for Watch { by, events, data } in caller::watches(thread, number) {
+            let epoll = self.threads.descriptor(thread, by)?;
+            let event = libc::epoll_event { events, u64: data };
+            kernel::watch_as(epoll.as_fd(), stand_in.as_fd(), number, event)?;
+        }
+        let mark = Mark {
+            stands_in: true,
+            ..Mark::default()
+        };
+        let mut sockets = self.by.sockets.lock();
+        sockets.set(cookie(stand_in.as_fd()), mark);
+        let (listener, id) = (self.listener, self.call.id());
+        kernel::replace_descriptor(listener, id, stand_in.as_fd(), number, close_on_exec)?;
+        Ok(stand_in)
+    }
+}
