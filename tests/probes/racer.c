@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -91,6 +92,8 @@ int main(int argc, char **argv)
     away = address(argv[3], argv[2]);
     decoy = address(argv[4], argv[2]);
     *(struct sockaddr_in *)&shared = decoy;
+    /* A number may be that of a stream that was shut down, by the time of its send. */
+    signal(SIGPIPE, SIG_IGN);
     pthread_create(&others[0], NULL, change, NULL);
     pthread_create(&others[1], NULL, disturb, NULL);
     for (int n = 0; n < 2; n++)

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use libc::seccomp_notif_resp;
 use rustix::buffer::spare_capacity;
-use rustix::event::{Timespec, epoll};
+use rustix::event::{PollFd, PollFlags, Timespec, epoll};
 use rustix::io::{Errno, Result};
 use rustix::net::sockopt::{self, Timeout};
 
@@ -21,8 +21,7 @@ use crate::caller::{Call, Threads};
 use crate::subject::Policed;
 use crate::{kernel, sockets};
 
-const LISTENER: u64 = 0;
-/// What else is waited for, and is the caller's.
+/// What is waited for beside calls, and is the caller's.
 const OTHERS: u64 = 1;
 const FIRST_WAITING: u64 = 16;
 
@@ -76,7 +75,6 @@ impl Server {
     ) -> Result<Self> {
         let epoll = epoll::create(epoll::CreateFlags::CLOEXEC)?;
         let data = epoll::EventData::new_u64;
-        epoll::add(&epoll, &listener, data(LISTENER), epoll::EventFlags::IN)?;
         for (other, flags) in others {
             epoll::add(&epoll, other, data(OTHERS), flags)?;
         }
@@ -94,23 +92,36 @@ impl Server {
 
     /// Answers what there is to answer; returns when something has happened.
     pub(crate) fn wait(&mut self) -> Woken {
-        let mut events = Vec::with_capacity(64);
         let limit = self.patience().map(|limit| Timespec {
             tv_sec: limit.as_secs().try_into().unwrap_or(1),
             tv_nsec: limit.subsec_nanos().into(),
         });
-        let found = epoll::wait(&self.epoll, spare_capacity(&mut events), limit.as_ref());
-        if found.is_err() {
+        // The listener is not epoll's, which would wake this thread on another processor than
+        // the caller's (`kernel::wake_up_in_place`).
+        let mut polled = [
+            PollFd::new(&self.listener, PollFlags::IN),
+            PollFd::new(&self.epoll, PollFlags::IN),
+        ];
+        if rustix::event::poll(&mut polled, limit.as_ref()).is_err() {
             return Woken::Others;
         }
+        let [calls, others] = polled.map(|polled| polled.revents());
+        if calls.contains(PollFlags::IN) {
+            self.next_call();
+        } else if !calls.is_empty() {
+            return Woken::End;
+        }
         let mut woken = Woken::Calls;
-        for event in events {
-            let (flags, data) = (event.flags, event.data);
-            match data.u64() {
-                LISTENER if flags.contains(epoll::EventFlags::IN) => self.next_call(),
-                LISTENER => return Woken::End,
-                OTHERS => woken = Woken::Others,
-                waiting => self.try_again(waiting),
+        if !others.is_empty() {
+            let mut events = Vec::with_capacity(64);
+            let at_once = Timespec::default();
+            let _ = epoll::wait(&self.epoll, spare_capacity(&mut events), Some(&at_once));
+            for event in events {
+                let data = event.data;
+                match data.u64() {
+                    OTHERS => woken = Woken::Others,
+                    waiting => self.try_again(waiting),
+                }
             }
         }
         self.sweep();
