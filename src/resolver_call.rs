@@ -181,8 +181,10 @@ impl Call {
         // SAFETY: the caller vouches for `length` bytes.
         let packet = unsafe { std::slice::from_raw_parts(packet, length) };
         let name = unless_panic(None, || raw::name_of(packet)).unwrap_or_default();
+        // No search list has to do with it.
+        let whole = CString::new(format!("{name}.")).ok()?;
         let name = CString::new(name).ok()?;
-        let resolvers = self.resolvers(&name);
+        let resolvers = self.resolvers(&whole);
         if let Some(refused) = self.refused(&name, &resolvers)? {
             errno::set(refused.errno);
             return Some(-1);
@@ -234,6 +236,16 @@ impl Call {
             host_error: TRY_AGAIN,
             ..missed
         };
+        let zones = resolvers.zones();
+        let text = name.to_string_lossy();
+        if !zones.is_empty() && !zones.iter().any(|zone| zone.holds(&text)) {
+            // It was only a beginning for the search list.
+            return Err(Missed {
+                errno: 0,
+                host_error: HOST_NOT_FOUND,
+                servfail: false,
+            });
+        }
         let packet = self.packet(name, question)?;
         let length = self.send(&packet, resolvers).map_err(again)?;
         // SAFETY: an answer of at least a header has just been written here.

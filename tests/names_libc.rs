@@ -131,6 +131,27 @@ fn the_resolvers_own_functions_ask_the_network() {
         &["A split.test", "A host.nothing.test", "A host.corp.test"],
     );
 
+    // What the search list does not make of its zone is asked of nobody.
+    lab.pvds(
+        "[pvd.work]\ninterface = \"wan1\"\n[pvd.work.dns]\nservers = \"10.2.0.1\"\n\
+         zones = \"corp.test\"\nsearch = \"corp.test\"\n",
+    );
+    let before = lab.dns_packets("rb");
+    for call in ["query", "nquery", "send", "nsend"] {
+        let out = lab.mif(&["-i", "work"], &[program, call, "who.test", "1"]);
+        assert!(out.ok().starts_with("-1 "), "{call}: {out}");
+    }
+    assert_eq!(lab.dns_packets("rb"), before);
+    for call in ["search", "nsearch"] {
+        let out = lab.mif(&["-i", "work"], &[program, call, "host", "1"]);
+        assert!(out.ok().ends_with("\n1 203.0.113.30"), "{out}");
+        let out = lab.mif(&["-i", "work"], &[program, call, "who.test", "1"]);
+        assert!(out.ok().ends_with(", h_errno 1"), "{out}");
+    }
+    let of_zone = |query: &String| query.contains(".corp.test ");
+    assert!(lab.queries("rb").iter().rev().take(4).all(of_zone));
+    assert_eq!(lab.dns_packets("rb"), before + 4);
+
     let none = lab.mif(&["-i", "none"], &[program, "nquery", "split.test", "1"]);
     assert_eq!(none.ok(), "-1 ENETUNREACH, h_errno 3");
     lab.link_down("wan1");
