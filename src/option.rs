@@ -8,7 +8,8 @@
 use std::ffi::{c_int, c_void};
 
 use libc::socklen_t;
-use mif_policy::{Explicit, Host, InterfaceName, PvdId};
+use mif_policy::Explicit;
+use mif_steer::DEVICE;
 
 use crate::flags;
 use crate::guard::unless_panic;
@@ -33,7 +34,8 @@ pub(crate) unsafe fn setsockopt(
             let settled = memory::settled(value, length(len));
             // SAFETY: settled.
             let bytes = unsafe { read(settled, len) };
-            let ignored = || bytes.is_some_and(|bytes| is_outside(active, name, &bytes));
+            let ignored =
+                || bytes.is_some_and(|(bytes, len)| is_outside(active, name, &bytes[..len]));
             if unless_panic(false, ignored) {
                 return 0;
             }
@@ -62,45 +64,25 @@ fn is_pin(level: c_int, name: c_int) -> bool {
 
 /// How much of a value is looked at: what the kernel copies of an interface name.
 fn length(len: socklen_t) -> usize {
-    (len as usize).min(15)
+    (len as usize).min(DEVICE)
 }
 
-/// The value, NUL-padded or cut to the 16 bytes of an interface name.
+/// What is looked at of a value.
 ///
 /// # Safety
 /// `value` must be settled for this length.
-unsafe fn read(value: *const c_void, len: socklen_t) -> Option<[u8; 16]> {
+unsafe fn read(value: *const c_void, len: socklen_t) -> Option<([u8; DEVICE], usize)> {
     let len = length(len);
     if !is_plausible(value) || len == 0 {
         return None;
     }
-    let mut bytes = [0; 16];
-    // SAFETY: settled, and `bytes` is longer.
+    let mut bytes = [0; DEVICE];
+    // SAFETY: settled, and `bytes` is as long.
     unsafe { std::ptr::copy_nonoverlapping(value.cast(), bytes.as_mut_ptr(), len) };
-    Some(bytes)
+    Some((bytes, len))
 }
 
-/// Whether this is a device of no network that the policy names. Clearing is not.
-fn is_outside(active: &Active, option: c_int, bytes: &[u8; 16]) -> bool {
-    let index = if option == libc::SO_BINDTOIFINDEX {
-        bytes
-            .first_chunk()
-            .map_or(0, |chunk| u32::from_ne_bytes(*chunk))
-    } else {
-        let end = bytes
-            .iter()
-            .position(|&byte| byte == 0)
-            .unwrap_or(bytes.len());
-        let name = std::str::from_utf8(&bytes[..end])
-            .ok()
-            .and_then(|name| name.parse().ok());
-        name.and_then(|name: InterfaceName| mif_host::inspect(name).ok())
-            .unwrap_or(0)
-    };
-    let pvds = (0..u16::try_from(active.policy.pvds.len()).unwrap_or(u16::MAX)).map(PvdId);
-    let host = active.view();
-    index != 0
-        && !pvds
-            .map(|id| host.link(id))
-            .any(|link| link.is_ok_and(|l| l.index == index))
+fn is_outside(active: &Active, option: c_int, value: &[u8]) -> bool {
+    let index_of = |name| mif_host::inspect(name).ok();
+    mif_steer::is_outside(option, value, &active.policy, &active.view(), index_of)
 }

@@ -14,11 +14,13 @@
 mod binding;
 mod connection;
 mod datagram;
+mod device;
 mod level;
 
 pub use binding::{Binding, Judgement};
 pub use connection::{Connection, Known, Steering, bound_ip, protocol};
 pub use datagram::{Datagram, Network, Plan, Said};
+pub use device::{DEVICE, is_outside};
 pub use level::{Level, said_of_ring};
 
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6};

@@ -9,6 +9,7 @@
 //! |---|---|---|
 //! | `connect`, `bind`, `listen` | carried out here | continues |
 //! | `sendto` with a destination, `sendmsg`, `sendmmsg` | datagrams: carried out here; TCP, which looks at no destination: continues | continues |
+//! | `setsockopt` of a device, where the policy overrides it | carried out here, or not at all | continues |
 //! | `io_uring_setup` | fails, or continues where the policy says so | |
 //! | `open`, `openat` of `/etc/resolv.conf` to read it | the caller gets a view of it | |
 //!
@@ -84,6 +85,9 @@ impl Asked<'_> {
             }
             libc::SYS_sendmmsg => {
                 self.on_ip_socket(Errno::NETUNREACH, |socket| message::sendmmsg(self, socket))
+            }
+            libc::SYS_setsockopt => {
+                self.on_ip_socket(Errno::PERM, |socket| self.put_on_device(&socket))
             }
             libc::SYS_io_uring_setup => self.ring(),
             _ => view::open(self),
@@ -210,6 +214,28 @@ impl Asked<'_> {
                 rustix::net::bind(socket, &mif_socket::wildcard_like(given.address)).into()
             }
         }
+    }
+
+    /// A device of its own choice; one that the policy overrides is as if it had been set.
+    fn put_on_device(&self, socket: &OwnedFd) -> Answer {
+        let option = self.call.integer(2);
+        let Ok(length) = usize::try_from(self.call.integer(4)) else {
+            return Answer::Fail(Errno::INVAL);
+        };
+        let value = self
+            .call
+            .memory(self.call.register(3), length.min(mif_steer::DEVICE));
+        let value = match value {
+            Ok(value) if self.is_waiting() => value,
+            Ok(_) => return Answer::Fail(Errno::INTR),
+            Err(errno) => return Answer::Fail(errno),
+        };
+        let (policy, host) = (&self.by.policy, &self.by.view());
+        let index_of = |name| mif_host::inspect(name).ok();
+        if mif_steer::is_outside(option, &value, policy, host, index_of) {
+            return Answer::Done(0);
+        }
+        kernel::set_option(socket.as_fd(), libc::SOL_SOCKET, option, &value).into()
     }
 
     fn listen(&self, socket: &OwnedFd) -> Answer {

@@ -50,9 +50,23 @@ const ASKED: [c_long; 6] = [
 const NOT_TO_READ: u32 =
     (libc::O_ACCMODE | libc::O_CREAT | libc::O_TRUNC | libc::O_PATH | libc::O_DIRECTORY) as u32;
 
-/// The filter; it asks about files that are opened to be read if `opens`, and leaves `io_uring` there if
-/// `rings`.
-pub(crate) fn program(opens: bool, rings: bool) -> Vec<sock_filter> {
+/// What a policy makes of the filter.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Wishes {
+    /// To be asked about files that are opened to be read.
+    pub(crate) opens: bool,
+    /// To leave `io_uring` there.
+    pub(crate) rings: bool,
+    /// To be asked about devices that programs put sockets on.
+    pub(crate) devices: bool,
+}
+
+pub(crate) fn program(wishes: Wishes) -> Vec<sock_filter> {
+    let Wishes {
+        opens,
+        rings,
+        devices,
+    } = wishes;
     let mut program = Program(Vec::new());
     program.load(ARCHITECTURE);
     program.unless_equal(NATIVE, |foreign| {
@@ -92,6 +106,17 @@ pub(crate) fn program(opens: bool, rings: bool) -> Vec<sock_filter> {
             socket.when_equal(protocol.cast_unsigned(), fails(libc::EPROTONOSUPPORT));
         }
     });
+    if devices {
+        program.when_call(libc::SYS_setsockopt, |set| {
+            set.load(low(1));
+            let other = libc::SECCOMP_RET_ALLOW;
+            set.unless_equal(libc::SOL_SOCKET.cast_unsigned(), |set| set.answer(other));
+            set.load(low(2));
+            for device in [libc::SO_BINDTODEVICE, libc::SO_BINDTOIFINDEX] {
+                set.when_equal(device.cast_unsigned(), libc::SECCOMP_RET_USER_NOTIF);
+            }
+        });
+    }
     if opens {
         #[cfg(target_arch = "x86_64")]
         program.when_call(libc::SYS_open, |open| open.ask_if_to_read(1));
@@ -216,7 +241,11 @@ mod tests {
 
     #[test]
     fn calls_are_told_apart_by_number_and_registers() {
-        let program = program(true, false);
+        let wishes = Wishes {
+            opens: true,
+            ..Wishes::default()
+        };
+        let program = program(wishes);
         let says = |number, arguments| verdict(&program, NATIVE, call(number), arguments);
         for number in ASKED {
             assert_eq!(says(number, [0; 6]), ASK, "{number}");
@@ -233,7 +262,7 @@ mod tests {
         assert_eq!(says(libc::SYS_sendto, [3, 9, 9, 0, 8, 0]), ASK);
         assert_eq!(says(libc::SYS_sendto, [3, 9, 9, 0, 1 << 32, 0]), ASK);
         for (rings, answer) in [(false, fails(libc::ENOSYS)), (true, ALLOW)] {
-            let program = super::program(true, rings);
+            let program = super::program(Wishes { rings, ..wishes });
             let says = |number| verdict(&program, NATIVE, call(number), [0; 6]);
             assert_eq!(says(libc::SYS_io_uring_setup), ASK);
             assert_eq!(says(libc::SYS_io_uring_enter), answer);
@@ -260,8 +289,11 @@ mod tests {
 
     #[test]
     fn only_files_that_are_opened_to_be_read_are_asked_about() {
-        let with = program(true, false);
-        let without = program(false, false);
+        let with = program(Wishes {
+            opens: true,
+            ..Wishes::default()
+        });
+        let without = program(Wishes::default());
         #[allow(clippy::cast_sign_loss)]
         let open = |program: &[_], flags: libc::c_int| {
             verdict(
@@ -278,8 +310,32 @@ mod tests {
     }
 
     #[test]
+    fn only_devices_that_a_socket_is_put_on_are_asked_about() {
+        let set = |devices, level: libc::c_int, option: libc::c_int| {
+            let program = program(Wishes {
+                devices,
+                ..Wishes::default()
+            });
+            let arguments = [3, level, option].map(|word| u64::from(word.cast_unsigned()));
+            let [fd, level, option] = arguments;
+            let number = call(libc::SYS_setsockopt);
+            verdict(&program, NATIVE, number, [fd, level, option, 9, 4, 0])
+        };
+        for device in [libc::SO_BINDTODEVICE, libc::SO_BINDTOIFINDEX] {
+            assert_eq!(set(true, libc::SOL_SOCKET, device), ASK);
+            assert_eq!(set(true, libc::IPPROTO_IP, device), ALLOW);
+            assert_eq!(set(false, libc::SOL_SOCKET, device), ALLOW);
+        }
+        assert_eq!(set(true, libc::SOL_SOCKET, libc::SO_REUSEADDR), ALLOW);
+    }
+
+    #[test]
     fn calls_of_another_kind_of_program_are_no_way_out() {
-        let program = program(true, true);
+        let program = program(Wishes {
+            opens: true,
+            rings: true,
+            devices: true,
+        });
         let nothing = fails(libc::ENOSYS);
         let x32 = call(libc::SYS_connect) | FIRST_FOREIGN;
         assert_eq!(verdict(&program, NATIVE, x32, [0; 6]), nothing);

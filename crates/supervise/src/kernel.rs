@@ -184,6 +184,22 @@ pub(crate) fn bind(socket: BorrowedFd<'_>, to: &[u8]) -> Result<()> {
     checked(done.into()).map(|_| ())
 }
 
+/// `setsockopt` with these bytes.
+///
+/// # Errors
+/// Those of setsockopt(2).
+pub(crate) fn set_option(
+    socket: BorrowedFd<'_>,
+    level: c_int,
+    option: c_int,
+    value: &[u8],
+) -> Result<()> {
+    let at = value.as_ptr().cast();
+    // SAFETY: the value is readable for its length.
+    let done = unsafe { libc::setsockopt(socket.as_raw_fd(), level, option, at, length(value)) };
+    checked(done.into()).map(|_| ())
+}
+
 /// One datagram: destination (or none), data and ancillary data.
 ///
 /// # Errors
@@ -254,16 +270,11 @@ pub(crate) fn receive_datagram(socket: BorrowedFd<'_>) -> Result<Datagram> {
 /// # Errors
 /// Those of setsockopt(2).
 pub(crate) fn be_any_address(socket: BorrowedFd<'_>) -> Result<()> {
-    for name in [libc::IPV6_RECVPKTINFO, libc::IPV6_FREEBIND] {
-        let on: c_int = 1;
-        let (at, size) = ((&raw const on).cast(), size_of_val(&on));
-        let size = libc::socklen_t::try_from(size).unwrap_or(0);
-        let level = libc::IPPROTO_IPV6;
-        // SAFETY: reads one `int`.
-        let done = unsafe { libc::setsockopt(socket.as_raw_fd(), level, name, at, size) };
-        checked(done.into())?;
-    }
-    Ok(())
+    let on: c_int = 1;
+    let on = &on.to_ne_bytes();
+    [libc::IPV6_RECVPKTINFO, libc::IPV6_FREEBIND]
+        .into_iter()
+        .try_for_each(|option| set_option(socket, libc::IPPROTO_IPV6, option, on))
 }
 
 /// Has `epoll` watch `file` as descriptor `number`, by which its owner knows it: another number than

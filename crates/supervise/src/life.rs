@@ -9,6 +9,7 @@
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 
 use libc::sock_filter;
+use mif_policy::Explicit;
 use rustix::event::epoll::EventFlags;
 use rustix::fs::{Mode, OFlags};
 use rustix::io::{Errno, Result};
@@ -19,6 +20,7 @@ use rustix::process::{
 };
 use rustix::stdio::{dup2_stderr, dup2_stdin, dup2_stdout};
 
+use crate::filter::Wishes;
 use crate::names::Names;
 use crate::report::Report;
 use crate::serve::{Server, Woken};
@@ -47,7 +49,11 @@ pub(crate) fn run(
     policed: &'static Policed,
     program: &Program,
 ) -> core::result::Result<u8, Trouble> {
-    let filter = filter::program(!policed.policy.leaves_names(), policed.policy.io_uring);
+    let filter = filter::program(Wishes {
+        opens: !policed.policy.leaves_names(),
+        rings: policed.policy.io_uring,
+        devices: policed.policy.explicit == Explicit::Override,
+    });
     let others = Set::of_others();
     let inherited = Inherited {
         held_off: others.hold_off(),
