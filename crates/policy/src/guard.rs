@@ -86,6 +86,14 @@ impl Policy {
         refused.then_some(Refusal::Resolver(rule))
     }
 
+    /// Whether the policy leaves it to applications to ask the host's own resolvers (`dns.guard`).
+    #[must_use]
+    pub fn leaves_resolvers(&self, host: &impl Host) -> bool {
+        let rule = self.last_rule();
+        let verdict = self.choose(rule, Need::Any, host);
+        self.guard_of(self.answering(rule, &verdict)) == Guard::Off
+    }
+
     /// What answers names for a rule now. While no network of its list is usable, it is what the
     /// first of them with servers says, so that nothing falls to the host's in between.
     #[must_use]

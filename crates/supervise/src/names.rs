@@ -1,15 +1,14 @@
-//! Names of programs with a resolver of their own, where the policy tells names apart (rules by
-//! name, zones, several networks, encrypted servers): what such a program sends to the port of
-//! names of its resolvers is answered here (`server.rs`), so that the right network's servers are
-//! asked, and what they say is known when a flow goes to it.
+//! Names: what a program sends to the port of names of its resolvers is answered here
+//! (`server.rs`), so that the servers of the network that the policy has for each name are asked, and
+//! what they say is known when a flow goes to it.
 //!
 //! A reply has to come from the address and port that the program wrote to: musl, c-ares and others look. So
 //! the program's socket is replaced, when it first goes there, by one of a network namespace where
 //! the server has every address (`room.rs`), as far as programs can tell the same: port, flags, timeouts,
 //! and who watches it by epoll(7).
 //!
-//! Where no namespace can be made, flows to resolvers are refused if the policy decides by name, and go
-//! as any other if it merely has several networks.
+//! Where no namespace can be made, flows to resolvers are refused if the policy decides by name, and
+//! else go as any other.
 
 mod learned;
 mod links;
@@ -19,7 +18,7 @@ mod server;
 use std::net::{IpAddr, SocketAddr};
 use std::os::fd::{AsFd, OwnedFd};
 
-use mif_policy::{Origin, Policy};
+use mif_policy::{Origin, Policy, Verdict};
 use mif_resolve::hosts;
 use mif_socket::Kind;
 use parking_lot::Mutex;
@@ -71,12 +70,10 @@ pub(crate) enum Led {
 }
 
 impl Names {
-    /// `None` where the policy does not tell names apart.
+    /// `None` where the policy has nothing to say of names.
     pub(crate) fn of(policy: &Policy) -> Option<Self> {
-        let is_strict = policy.decides_by_name();
-        let is_needed = is_strict || policy.has_several_networks();
-        (is_needed && !policy.leaves_names()).then(|| Self {
-            is_strict,
+        (!policy.leaves_names()).then(|| Self {
+            is_strict: policy.decides_by_name(),
             room: Mutex::default(),
             learned: Mutex::new(learned_of_hosts(policy)),
             callers: Mutex::default(),
@@ -155,11 +152,12 @@ impl Policed {
     /// Whether a destination is what the program takes for its resolver: one of the policy's, which
     /// it finds in `/etc/resolv.conf`, or of the host's own.
     fn is_for_names(&self, to: SocketAddr) -> bool {
+        let (policy, view) = (&self.policy, &self.view());
         to.port() == DNS && {
-            let shown = self.policy.names(self.policy.last_rule(), &self.view());
+            let shown = policy.names(policy.last_rule(), view);
             let mut shown = shown.servers().iter();
             shown.any(|server| server.is_plain() && server.address == to)
-                || self.host.resolvers().contains(&to.ip())
+                || (self.host.resolvers().contains(&to.ip()) && !policy.leaves_resolvers(view))
         }
     }
 }
@@ -176,6 +174,7 @@ impl Asked<'_> {
             (true, true) => Led::Here,
             (true, false) => Led::Nowhere,
             (false, false) => Led::Elsewhere,
+            (false, true) if self.is_in_vain(names, to) => Led::Nowhere,
             (false, true) => match self.stand_in(names, socket, to.ip()) {
                 Ok(stand_in) => {
                     *socket = stand_in;
@@ -196,6 +195,18 @@ impl Asked<'_> {
                 Err(_) => Led::Elsewhere,
             },
         }
+    }
+
+    /// Whether every name would be refused: then the program is told at once.
+    fn is_in_vain(&self, names: &Names, to: SocketAddr) -> bool {
+        let Policed { policy, log, .. } = self.by;
+        let view = self.by.view();
+        let verdict = policy.resolvers(".", &view).verdict();
+        let in_vain = !names.is_strict && matches!(verdict, Verdict::Refuse(_));
+        if in_vain {
+            log.decision(policy, self.call, "names", &to, &verdict);
+        }
+        in_vain
     }
 
     /// Replaces the caller's socket by one that is like it as far as resolvers care.

@@ -98,17 +98,23 @@ impl Query {
             data,
             control,
         } = &self.datagram;
-        let Some(reply) = answer(by, names, data, Transport::Datagram, port_of(from)) else {
+        let sent_to = cmsg::pieces(control).find_map(|piece| piece.packet_info(false));
+        let Some(sent_to) = sent_to.map(|info| info.source) else {
+            return;
+        };
+        let asker = Asker {
+            port: port_of(from),
+            over: Transport::Datagram,
+            server: sent_to,
+        };
+        let Some(reply) = answer(by, names, data, &asker) else {
             return;
         };
         let reply = reply::as_datagram(data, reply);
-        let sent_to = cmsg::pieces(control).find_map(|piece| piece.packet_info(false));
         let mut room = [0; 64];
         let mut beside = cmsg::Writer::new(&mut room);
-        if let Some(info) = sent_to {
-            // The reply has to come from where the query went.
-            let _ = beside.packet_info(info.source.is_ipv4(), 0, Some(info.source));
-        }
+        // The reply has to come from where the query went.
+        let _ = beside.packet_info(sent_to.is_ipv4(), 0, Some(sent_to));
         let used = beside.len();
         let flags = libc::MSG_NOSIGNAL;
         let _ = kernel::send(self.on.as_fd(), Some(from), &reply, &room[..used], flags);
@@ -125,13 +131,17 @@ fn port_of(address: &[u8]) -> u16 {
 fn converse(by: &Policed, names: &Names, mut connection: &TcpStream) -> std::io::Result<()> {
     connection.set_read_timeout(Some(IDLE))?;
     connection.set_write_timeout(Some(IDLE))?;
-    let port = connection.peer_addr()?.port();
+    let asker = Asker {
+        port: connection.peer_addr()?.port(),
+        over: Transport::Stream,
+        server: mif_socket::canonical(connection.local_addr()?.ip()),
+    };
     loop {
         let mut length = [0; 2];
         connection.read_exact(&mut length)?;
         let mut query = vec![0; usize::from(u16::from_be_bytes(length))];
         connection.read_exact(&mut query)?;
-        let reply = answer(by, names, &query, Transport::Stream, port);
+        let reply = answer(by, names, &query, &asker);
         let Some(reply) = reply.and_then(|reply| framed(&[reply])) else {
             return Ok(());
         };
@@ -139,18 +149,21 @@ fn converse(by: &Policed, names: &Names, mut connection: &TcpStream) -> std::io:
     }
 }
 
-/// The reply to a query from a port of the room; `None` to what is no query. Where nobody may be
-/// asked, or nobody answers, it says that it failed.
-fn answer(
-    by: &Policed,
-    names: &Names,
-    query: &[u8],
-    over: Transport,
+/// Who asks.
+struct Asker {
+    /// Of the socket that stands in.
     port: u16,
-) -> Option<Vec<u8>> {
+    over: Transport,
+    /// The server that it means to ask.
+    server: IpAddr,
+}
+
+/// The reply to a query; `None` to what is no query. Where nobody may be asked, or nobody answers, it
+/// says that it failed.
+fn answer(by: &Policed, names: &Names, query: &[u8], asker: &Asker) -> Option<Vec<u8>> {
     let name = raw::name_of(query)?;
     let failure = reply::failure(query)?;
-    let caller = names.caller(over == Transport::Stream, port);
+    let caller = names.caller(asker.over == Transport::Stream, asker.port);
     let resolvers = resolvers(by, names, &name);
     let verdict = resolvers.verdict();
     let about = Looked(&name, &resolvers);
@@ -161,13 +174,15 @@ fn answer(
     }
     let view = by.view();
     let is_hosts = resolvers.servers().is_empty();
-    let own: Vec<Server> = if is_hosts {
+    let mut servers = if is_hosts {
         let all = by.host.resolvers().iter();
         all.map(|&ip| Server::from(SocketAddr::new(ip, DNS)))
             .collect()
     } else {
-        Vec::new()
+        resolvers.servers().to_vec()
     };
+    // A program that has waited in vain for one of several turns to the next.
+    servers.sort_by_key(|server| server.address.ip() != asker.server);
     let way = |ip: IpAddr| {
         if is_hosts {
             Way::Host
@@ -176,20 +191,17 @@ fn answer(
         }
     };
     let mut plan = Plan::of(&resolvers, by.policy.families, &way, by);
-    if is_hosts {
-        plan.servers = &own;
-    }
+    plan.servers = &servers;
     plan.patience = Patience {
         total: TOTAL,
         ..Patience::default()
     };
-    match raw::exchange(query, over, &plan) {
+    match raw::exchange(query, asker.over, &plan) {
         Ok(reply) => {
             names.learn(by, &name, &raw::addresses(&reply.bytes), resolvers.origin());
             Some(reply.bytes)
         }
         Err(why) => {
-            let servers = plan.servers;
             by.log.line(
                 Level::Decisions,
                 &caller,
@@ -208,6 +220,7 @@ fn resolvers<'p>(by: &'p Policed, names: &Names, name: &str) -> Resolvers<'p> {
             let known = names.known(ip);
             policy.resolvers_of_address(ip, name, known.rules, known.origin, host)
         }
-        None => policy.resolvers(name, host),
+        // What is in a message is the whole name: no search list has to do with it.
+        None => policy.resolvers(&format!("{name}."), host),
     }
 }
