@@ -77,9 +77,16 @@ impl<'lab> Command<'lab> {
     }
 
     /// Runs the program by `mif-run OPTIONS`. The options are given as they stand, `--` included.
+    /// `MIF_LAB_REACH` of the tests is the `--reach` where they have none, so that one table can be
+    /// tried by another way into the program.
     #[must_use]
     pub fn mif(mut self, options: &[&str]) -> Self {
-        self.mif = Some(options.iter().map(Into::into).collect());
+        let reach = std::env::var("MIF_LAB_REACH").ok();
+        let is_said = options.iter().any(|option| option.starts_with("--reach"));
+        let reach = reach.filter(|_| !is_said);
+        let reach = reach.map(|reach| format!("--reach={reach}").into());
+        let options = options.iter().map(Into::into);
+        self.mif = Some(reach.into_iter().chain(options).collect());
         self
     }
 
