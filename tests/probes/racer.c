@@ -59,6 +59,9 @@ static void *call(void *unused)
         int before = atomic_exchange(&stream, open_one(SOCK_STREAM));
         close(before);
         connect(stream, (void *)&shared, sizeof shared);
+        before = atomic_exchange(&stream, open_one(SOCK_STREAM));
+        close(before);
+        sendto(stream, "x", 1, MSG_FASTOPEN, (void *)&shared, sizeof shared);
         before = atomic_exchange(&datagram, open_one(SOCK_DGRAM));
         close(before);
         connect(datagram, (void *)&shared, sizeof shared);
@@ -71,7 +74,7 @@ static void *call(void *unused)
         message.msg_name = (void *)&shared;
         sendmsg(datagram, &message, 0);
         sendmmsg(datagram, &many, 1, 0);
-        made += 6;
+        made += 7;
     }
     return unused;
 }
@@ -88,7 +91,7 @@ int main(int argc, char **argv)
     pthread_t callers[2], others[2];
     if (argc != 5)
         return 2;
-    left = atol(argv[1]) / 6;
+    left = atol(argv[1]) / 7;
     away = address(argv[3], argv[2]);
     decoy = address(argv[4], argv[2]);
     *(struct sockaddr_in *)&shared = decoy;

@@ -8,7 +8,7 @@
 //! | call | on an IP socket | on another |
 //! |---|---|---|
 //! | `connect`, `bind`, `listen` | carried out here | continues |
-//! | `sendto` with a destination, `sendmsg`, `sendmmsg` | datagrams: carried out here; TCP, which looks at no destination: continues | continues |
+//! | `sendto` with a destination, `sendmsg`, `sendmmsg` | datagrams, and TCP that opens a connection (`MSG_FASTOPEN`): carried out here; other TCP, which looks at no destination: continues | continues |
 //! | `setsockopt` of a device, where the policy overrides it | carried out here, or not at all | continues |
 //! | `io_uring_setup` | fails, or continues where the policy says so | |
 //! | `open`, `openat` of `/etc/resolv.conf` to read it | the caller gets a view of it | |

@@ -7,9 +7,10 @@ use std::os::fd::{AsFd, OwnedFd};
 use mif_policy::{Refusal, Verdict};
 use mif_socket::Kind;
 use mif_socket::cmsg::Writer;
-use mif_steer::{Datagram, Given, Network, Plan, Said, Subject as _};
+use mif_steer::{Connection, Datagram, Given, Network, Plan, Said, Subject as _};
 use rustix::fs::{OFlags, fcntl_getfl};
 use rustix::io::Errno;
+use rustix::net::sockopt;
 
 use crate::address::Address;
 use crate::answer::{Answer, Asked};
@@ -30,8 +31,9 @@ const NUMBERED: usize = size_of::<libc::mmsghdr>();
 
 pub(crate) fn sendto(asked: &Asked<'_>, socket: OwnedFd) -> Answer {
     let flags = asked.call.integer(3);
-    if let Some(answer) = leave_streams(&socket, flags) {
-        return answer;
+    let what = What::of(&socket, flags);
+    if what == What::Leave {
+        return Answer::Continue;
     }
     let message = || {
         let size = asked.call.register(2);
@@ -44,22 +46,44 @@ pub(crate) fn sendto(asked: &Asked<'_>, socket: OwnedFd) -> Answer {
             control: Vec::new(),
         })
     };
-    one(asked, "sendto", socket, flags, message())
+    match what {
+        What::Open => open(asked, "sendto", socket, flags, message()),
+        _ => one(asked, "sendto", socket, flags, message()),
+    }
 }
 
 pub(crate) fn sendmsg(asked: &Asked<'_>, socket: OwnedFd) -> Answer {
     let flags = asked.call.integer(2);
-    if let Some(answer) = leave_streams(&socket, flags) {
-        return answer;
+    let message = || Message::read(asked, asked.call.register(1));
+    match What::of(&socket, flags) {
+        What::Leave => Answer::Continue,
+        What::Open => open(asked, "sendmsg", socket, flags, message()),
+        What::Send => one(asked, "sendmsg", socket, flags, message()),
     }
-    let message = Message::read(asked, asked.call.register(1));
-    one(asked, "sendmsg", socket, flags, message)
 }
 
 pub(crate) fn sendmmsg(asked: &Asked<'_>, mut socket: OwnedFd) -> Answer {
     let flags = asked.call.integer(3);
-    if let Some(answer) = leave_streams(&socket, flags) {
-        return answer;
+    let tell_length = |place: u64, sent: usize| {
+        let sent = u32::try_from(sent).unwrap_or(u32::MAX);
+        let length = place + HEADER as u64;
+        kernel::write_memory(asked.call.thread(), length, &sent.to_ne_bytes())
+    };
+    match What::of(&socket, flags) {
+        What::Leave => return Answer::Continue,
+        What::Open => {
+            let first = asked.call.register(1);
+            let message = Message::read(asked, first);
+            let opened = open(asked, "sendmmsg", socket, flags, message);
+            return match opened {
+                Answer::Done(sent) => {
+                    let told = tell_length(first, usize::try_from(sent).unwrap_or(0));
+                    told.map_or_else(Answer::Fail, |()| Answer::Done(1))
+                }
+                answer => answer,
+            };
+        }
+        What::Send => {}
     }
     let count = (asked.call.integer(2).cast_unsigned() as usize).min(MOST);
     let mut done = 0;
@@ -67,11 +91,7 @@ pub(crate) fn sendmmsg(asked: &Asked<'_>, mut socket: OwnedFd) -> Answer {
         let place = asked.call.register(1) + (done * NUMBERED) as u64;
         let sent = Message::read(asked, place)
             .and_then(|message| send(asked, "sendmmsg", &mut socket, flags, &message))
-            .and_then(|sent| {
-                let sent = u32::try_from(sent).unwrap_or(u32::MAX);
-                let length = place + HEADER as u64;
-                kernel::write_memory(asked.call.thread(), length, &sent.to_ne_bytes())
-            });
+            .and_then(|sent| tell_length(place, sent));
         match sent {
             Ok(()) => done += 1,
             // An error is only told where nothing was sent, as the kernel does.
@@ -82,17 +102,76 @@ pub(crate) fn sendmmsg(asked: &Asked<'_>, mut socket: OwnedFd) -> Answer {
     Answer::Done(i64::try_from(done).unwrap_or(0))
 }
 
-/// TCP looks at no destination, but to open a connection with its first data (`MSG_FASTOPEN`): then
-/// it is told that this is switched off, as ip(7) says of a host where it is, and connects.
-fn leave_streams(socket: &OwnedFd, flags: c_int) -> Option<Answer> {
-    let kind = mif_socket::kind(socket.as_fd()).map(|(kind, _)| kind);
-    (kind != Ok(Kind::Datagram)).then(|| {
-        if flags & libc::MSG_FASTOPEN == 0 {
-            Answer::Continue
-        } else {
-            Answer::Fail(Errno::OPNOTSUPP)
+/// What is to be done with what is sent.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum What {
+    /// TCP looks at no destination.
+    Leave,
+    /// Unless it opens a connection with its first data (`MSG_FASTOPEN`).
+    Open,
+    /// A datagram.
+    Send,
+}
+
+impl What {
+    fn of(socket: &OwnedFd, flags: c_int) -> Self {
+        match mif_socket::kind(socket.as_fd()) {
+            Ok((Kind::Datagram, _)) => Self::Send,
+            _ if flags & libc::MSG_FASTOPEN == 0 => Self::Leave,
+            _ => Self::Open,
         }
-    })
+    }
+}
+
+/// Opens a connection with its first data. What cannot be had is told as by a host where this is
+/// switched off (tcp(7)), and the program connects.
+fn open(
+    asked: &Asked<'_>,
+    call: &'static str,
+    socket: OwnedFd,
+    flags: c_int,
+    message: Result<Message, Errno>,
+) -> Answer {
+    let message = match message {
+        Ok(message) => message,
+        Err(Errno::MSGSIZE) => return Answer::Fail(Errno::OPNOTSUPP),
+        Err(errno) => return Answer::Fail(errno),
+    };
+    let Some(address) = message.to else {
+        return Answer::Fail(Errno::OPNOTSUPP);
+    };
+    let waits = || waits(&socket, flags);
+    let flags = flags | libc::MSG_DONTWAIT | libc::MSG_NOSIGNAL;
+    let send = |to, flags| {
+        let (data, control) = (&message.data, &message.control);
+        kernel::send(socket.as_fd(), to, data, control, flags)
+    };
+    let plainly = || send(None, flags & !libc::MSG_FASTOPEN);
+    let result = if asked.begun.is_some() {
+        sockopt::socket_error(&socket)
+            .and_then(|error| error)
+            .and_then(|()| plainly())
+    } else {
+        let Some(given) = address.ip().filter(|given| !asked.may_be_led(given.meant)) else {
+            return Answer::Fail(Errno::OPNOTSUPP);
+        };
+        let subject = asked.subject(call, &socket);
+        if let Err(errno) = Connection::new(&subject, &given).steer() {
+            return Answer::Fail(errno);
+        }
+        match send(Some(address.bytes()), flags) {
+            // A signal had interrupted this very call, which is begun anew.
+            Err(Errno::ISCONN) if waits() => plainly(),
+            other => other,
+        }
+    };
+    match result {
+        Ok(length) => Answer::Done(i64::try_from(length).unwrap_or(0)),
+        Err(Errno::INPROGRESS | Errno::ALREADY | Errno::AGAIN) if waits() => {
+            Answer::Wait(socket, Some(address))
+        }
+        Err(errno) => Answer::Fail(errno),
+    }
 }
 
 /// A datagram, copied.
@@ -163,15 +242,17 @@ fn one(
 
 /// A buffer that is full is waited for where the caller would.
 fn failed(socket: OwnedFd, flags: c_int, errno: Errno) -> Answer {
-    let blocks = || {
-        flags & libc::MSG_DONTWAIT == 0
-            && fcntl_getfl(&socket).is_ok_and(|flags| !flags.contains(OFlags::NONBLOCK))
-    };
-    if errno == Errno::AGAIN && blocks() {
+    if errno == Errno::AGAIN && waits(&socket, flags) {
         Answer::Wait(socket, None)
     } else {
         Answer::Fail(errno)
     }
+}
+
+/// Whether the caller waits until its call is done.
+fn waits(socket: &OwnedFd, flags: c_int) -> bool {
+    flags & libc::MSG_DONTWAIT == 0
+        && fcntl_getfl(socket).is_ok_and(|flags| !flags.contains(OFlags::NONBLOCK))
 }
 
 /// Sends one datagram by the network that is chosen for it.

@@ -17,6 +17,7 @@ mod server;
 
 use std::net::{IpAddr, SocketAddr};
 use std::os::fd::{AsFd, OwnedFd};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use mif_policy::{Origin, Policy, Verdict};
 use mif_resolve::hosts;
@@ -44,6 +45,8 @@ pub(crate) struct Names {
     /// The policy is not kept without: what cannot be answered here is refused.
     is_strict: bool,
     room: Mutex<State>,
+    /// Whether any socket can stand in: else nobody need be asked about one.
+    is_open: AtomicBool,
     learned: Mutex<Learned>,
     /// Who asks, by the kind and port of the socket that stands in: for the log.
     callers: Mutex<Recent<(bool, u16), String>>,
@@ -75,6 +78,7 @@ impl Names {
         (!policy.leaves_names()).then(|| Self {
             is_strict: policy.decides_by_name(),
             room: Mutex::default(),
+            is_open: AtomicBool::new(false),
             learned: Mutex::new(learned_of_hosts(policy)),
             callers: Mutex::default(),
         })
@@ -119,7 +123,10 @@ impl Names {
                 Ok(room)
             });
             *state = match opened {
-                Ok(room) => State::Open(room),
+                Ok(room) => {
+                    self.is_open.store(true, Ordering::Relaxed);
+                    State::Open(room)
+                }
                 Err(why) => State::Failed(why),
             };
         }
@@ -163,14 +170,22 @@ impl Policed {
 }
 
 impl Asked<'_> {
+    /// Whether [`Self::led`] may do more than look.
+    pub(crate) fn may_be_led(&self, to: SocketAddr) -> bool {
+        self.by.names.is_some() && to.port() == DNS
+    }
+
     /// Where a flow is led. A socket that goes to the resolver has been replaced then, the caller's and
     /// this one.
     pub(crate) fn led(&self, socket: &mut OwnedFd, to: SocketAddr) -> Led {
         let Some(names) = &self.by.names else {
             return Led::Elsewhere;
         };
-        let mark = self.by.sockets.lock().mark(cookie(socket.as_fd()));
-        match (mark.stands_in, self.by.is_for_names(to)) {
+        let leads_here = names.is_open.load(Ordering::Relaxed) && {
+            let cookie = cookie(socket.as_fd());
+            self.by.sockets.lock().mark(cookie).stands_in
+        };
+        match (leads_here, self.by.is_for_names(to)) {
             (true, true) => Led::Here,
             (true, false) => Led::Nowhere,
             (false, false) => Led::Elsewhere,
