@@ -30,7 +30,7 @@ use crate::caller::{Call, Threads};
 use crate::log::Level;
 use crate::names::Led;
 use crate::subject::{Policed, Subject};
-use crate::{kernel, message, view};
+use crate::{by_bytes, kernel, send, view};
 
 /// What the caller is told, or what has to be waited for.
 pub(crate) enum Answer {
@@ -78,13 +78,13 @@ impl Asked<'_> {
                 self.on_ip_socket(Errno::ADDRNOTAVAIL, |socket| self.listen(&socket))
             }
             libc::SYS_sendto => {
-                self.on_ip_socket(Errno::NETUNREACH, |socket| message::sendto(self, socket))
+                self.on_ip_socket(Errno::NETUNREACH, |socket| send::sendto(self, socket))
             }
             libc::SYS_sendmsg => {
-                self.on_ip_socket(Errno::NETUNREACH, |socket| message::sendmsg(self, socket))
+                self.on_ip_socket(Errno::NETUNREACH, |socket| send::sendmsg(self, socket))
             }
             libc::SYS_sendmmsg => {
-                self.on_ip_socket(Errno::NETUNREACH, |socket| message::sendmmsg(self, socket))
+                self.on_ip_socket(Errno::NETUNREACH, |socket| send::sendmmsg(self, socket))
             }
             libc::SYS_setsockopt => {
                 self.on_ip_socket(Errno::PERM, |socket| self.put_on_device(&socket))
@@ -183,7 +183,7 @@ impl Asked<'_> {
     /// Dissolves an association (`AF_UNSPEC`), and puts a datagram listener back on its network. A
     /// port that is left after that is one that the program bound.
     fn dissolve(&self, socket: &OwnedFd, address: &Address) -> Answer {
-        let done = kernel::connect(socket.as_fd(), address.bytes());
+        let done = by_bytes::connect(socket.as_fd(), address.bytes());
         let subject = self.subject("connect", socket);
         if done.is_ok() && subject.is_held() {
             subject.note(Done::Left);
@@ -203,11 +203,11 @@ impl Asked<'_> {
             Err(errno) => return Answer::Fail(errno),
         };
         let Some(given) = address.ip() else {
-            return kernel::bind(socket.as_fd(), address.bytes()).into();
+            return by_bytes::bind(socket.as_fd(), address.bytes()).into();
         };
         let subject = self.subject("bind", socket);
         match Binding::new(&subject, given.meant).judge() {
-            Judgement::Proceed => kernel::bind(socket.as_fd(), address.bytes()).into(),
+            Judgement::Proceed => by_bytes::bind(socket.as_fd(), address.bytes()).into(),
             Judgement::Refuse => Answer::Fail(Errno::ADDRNOTAVAIL),
             // The port is the program's, the address is not.
             Judgement::Wildcard => {
@@ -235,7 +235,7 @@ impl Asked<'_> {
         if mif_steer::is_outside(option, &value, policy, host, index_of) {
             return Answer::Done(0);
         }
-        kernel::set_option(socket.as_fd(), libc::SOL_SOCKET, option, &value).into()
+        by_bytes::set_option(socket.as_fd(), libc::SOL_SOCKET, option, &value).into()
     }
 
     fn listen(&self, socket: &OwnedFd) -> Answer {
@@ -263,7 +263,7 @@ fn go_on(socket: OwnedFd, address: &Address) -> Answer {
                 done => done.into(),
             }
         }
-        _ => kernel::connect(socket.as_fd(), address.bytes()).into(),
+        _ => by_bytes::connect(socket.as_fd(), address.bytes()).into(),
     }
 }
 
@@ -275,10 +275,10 @@ fn connect_without_waiting(
     flags: OFlags,
 ) -> Result<(), Errno> {
     fcntl_setfl(socket, flags | OFlags::NONBLOCK)?;
-    let mut done = kernel::connect(socket, address.bytes());
+    let mut done = by_bytes::connect(socket, address.bytes());
     if done == Err(Errno::INPROGRESS) {
         // On this host the answer has come already.
-        done = kernel::connect(socket, address.bytes());
+        done = by_bytes::connect(socket, address.bytes());
     }
     fcntl_setfl(socket, flags)?;
     done

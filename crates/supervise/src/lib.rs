@@ -11,7 +11,9 @@
 
 mod address;
 mod answer;
+mod by_bytes;
 mod caller;
+mod fast_open;
 mod filter;
 mod front;
 mod kernel;
@@ -21,6 +23,7 @@ mod message;
 mod names;
 mod recent;
 mod report;
+mod send;
 mod serve;
 mod signals;
 mod sockets;

@@ -29,6 +29,7 @@ use rustix::net::sockopt::{self, Timeout};
 use rustix::net::{AddressFamily, SocketType, ipproto};
 
 use crate::answer::Asked;
+use crate::by_bytes;
 use crate::caller::{self, Watch};
 use crate::kernel;
 use crate::log::Level;
@@ -260,7 +261,7 @@ impl Asked<'_> {
         for Watch { by, events, data } in caller::watches(thread, number) {
             let epoll = self.threads.descriptor(thread, by)?;
             let event = libc::epoll_event { events, u64: data };
-            kernel::watch_as(epoll.as_fd(), stand_in.as_fd(), number, event)?;
+            by_bytes::watch_as(epoll.as_fd(), stand_in.as_fd(), number, event)?;
         }
         let mark = Mark {
             stands_in: true,

@@ -19,7 +19,7 @@ use rustix::net::{
 };
 
 use super::links;
-use crate::{kernel, life};
+use crate::{by_bytes, kernel, life};
 
 /// The port of the DNS.
 pub(super) const DNS: u16 = 53;
@@ -102,7 +102,7 @@ fn listen() -> Result<Listeners> {
         Ok(socket)
     };
     let datagrams = bound(SocketType::DGRAM)?;
-    kernel::be_any_address(datagrams.as_fd())?;
+    by_bytes::be_any_address(datagrams.as_fd())?;
     let streams = bound(SocketType::STREAM)?;
     rustix::net::listen(&streams, BACKLOG)?;
     Ok(Listeners { datagrams, streams })

@@ -16,7 +16,7 @@ use rustix::io::{Errno, Result};
 
 use super::Names;
 use super::room::{DNS, Listeners};
-use crate::kernel;
+use crate::by_bytes;
 use crate::log::Level;
 use crate::subject::Policed;
 
@@ -77,13 +77,13 @@ fn answering(what: impl FnOnce() + Send + 'static) {
 /// A query that came by datagram, and where the reply goes.
 struct Query {
     on: OwnedFd,
-    datagram: kernel::Datagram,
+    datagram: by_bytes::Datagram,
 }
 
 impl Query {
     fn receive(listener: &OwnedFd) -> Result<Self> {
         let datagram = loop {
-            match kernel::receive_datagram(listener.as_fd()) {
+            match by_bytes::receive_datagram(listener.as_fd()) {
                 Err(Errno::INTR) => {}
                 received => break received?,
             }
@@ -93,7 +93,7 @@ impl Query {
     }
 
     fn answer(&self, by: &Policed, names: &Names) {
-        let kernel::Datagram {
+        let by_bytes::Datagram {
             from,
             data,
             control,
@@ -117,7 +117,7 @@ impl Query {
         let _ = beside.packet_info(sent_to.is_ipv4(), 0, Some(sent_to));
         let used = beside.len();
         let flags = libc::MSG_NOSIGNAL;
-        let _ = kernel::send(self.on.as_fd(), Some(from), &reply, &room[..used], flags);
+        let _ = by_bytes::send(self.on.as_fd(), Some(from), &reply, &room[..used], flags);
     }
 }
 
