@@ -10,7 +10,7 @@ use std::time::SystemTime;
 
 use mif_announce::{Information, Name, advertisement, domain};
 use mif_policy::{Dns, Flow, Gave, Host, Link, Policy, Protocol, PvdId, Server, Unusable, Verdict};
-use mif_resolve::{Ask, hosts};
+use mif_resolve::{Ask, hosts, raw, reply};
 use mif_socket::cmsg::{Writer, pieces};
 
 #[path = "../../crates/policy/tests/common/mod.rs"]
@@ -31,20 +31,40 @@ mod sockaddr;
 pub type Target = fn(&[u8]);
 
 /// All of them, by name.
-pub const TARGETS: [(&str, Target); 8] = [
+pub const TARGETS: [(&str, Target); 9] = [
     ("agent", agent),
     ("cmsg", cmsg),
     ("hosts", hosts),
     ("json", json),
     ("policy", policy),
+    ("query", query),
     ("ra", ra),
-    ("reply", reply),
+    ("reply", any_reply),
     ("sockaddr", sockaddr),
 ];
 
 /// What a DNS server sends.
-pub fn reply(bytes: &[u8]) {
+pub fn any_reply(bytes: &[u8]) {
     let _ = mif_resolve::read_any_reply(bytes);
+}
+
+/// What a supervised program sends to its resolver, and what comes back: the query and the reply
+/// behind its length in two octets.
+pub fn query(bytes: &[u8]) {
+    let Some((length, rest)) = bytes.split_first_chunk::<2>() else {
+        return;
+    };
+    let length = usize::from(u16::from_be_bytes(*length)).min(rest.len());
+    let (query, answer) = rest.split_at(length);
+    let failure = reply::failure(query);
+    if let Some(failure) = &failure {
+        assert!(failure.len() <= query.len());
+        assert_eq!(failure[..2], query[..2], "the same id");
+        assert_eq!(reply::failure(failure), None, "a reply is no query");
+    }
+    let fitted = reply::as_datagram(query, answer.to_vec());
+    assert!(fitted == answer || (fitted.len() < answer.len() && fitted[2] & 2 != 0));
+    let _ = (raw::name_of(query), raw::addresses(&fitted));
 }
 
 /// The file of each of the host's configuration agents: systemd's, `NetworkManager`'s, a fragment of

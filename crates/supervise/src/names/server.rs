@@ -169,11 +169,13 @@ fn answer(by: &Policed, names: &Names, query: &[u8], asker: &Asker) -> Option<Ve
     let about = Looked(&name, &resolvers);
     by.log
         .decision(&by.policy, &caller, "query", &about, &verdict);
-    if matches!(verdict, Verdict::Refuse(_)) {
-        return Some(failure);
-    }
+    let is_hosts = match verdict {
+        Verdict::Refuse(_) => return Some(failure),
+        Verdict::Route(_) => false,
+        // `system`, without servers of the policy's own.
+        Verdict::Pass(_) => resolvers.servers().is_empty(),
+    };
     let view = by.view();
-    let is_hosts = resolvers.servers().is_empty();
     let mut servers = if is_hosts {
         let all = by.host.resolvers().iter();
         all.map(|&ip| Server::from(SocketAddr::new(ip, DNS)))
