@@ -272,12 +272,13 @@ print()
 fn a_socket_that_is_watched_already_goes_on_to_be() {
     let lab = Lab::new();
     let script = r"
-import select, socket
+import os, select, socket
 query = b'\x12\x34\1\0\0\1\0\0\0\0\0\0\5split\4test\0\0\1\0\1'
 one = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
 watches = [select.epoll() for _ in range(2)]
 for watch in watches:
     watch.register(one, select.EPOLLIN)
+again = os.dup(watches[0].fileno())
 one.sendto(query, ('10.1.0.1', 53))
 for watch in watches:
     assert watch.poll(5) == [(one.fileno(), select.EPOLLIN)]
