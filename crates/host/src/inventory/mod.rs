@@ -21,6 +21,7 @@ use mif_policy::Prefix;
 use crate::network::{self, Network};
 
 pub use labels::{Labels, labels};
+pub use netlink::set;
 pub use way::{Query, Way, way};
 
 /// What this network namespace has.

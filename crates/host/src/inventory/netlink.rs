@@ -3,7 +3,7 @@
 use std::io;
 
 use netlink_packet_core::{
-    NLM_F_DUMP, NLM_F_REQUEST, NetlinkHeader, NetlinkMessage, NetlinkPayload,
+    NLM_F_ACK, NLM_F_CREATE, NLM_F_DUMP, NLM_F_REQUEST, NetlinkHeader, NetlinkMessage, NetlinkPayload,
 };
 use netlink_packet_route::RouteNetlinkMessage;
 use netlink_sys::protocols::NETLINK_ROUTE;
@@ -17,6 +17,14 @@ pub(super) fn dump(request: RouteNetlinkMessage) -> io::Result<Vec<RouteNetlinkM
 /// The answer to one question.
 pub(super) fn get(request: RouteNetlinkMessage) -> io::Result<Vec<RouteNetlinkMessage>> {
     ask(request, 0)
+}
+
+/// Has the kernel make or change an object, which takes the privilege to.
+///
+/// # Errors
+/// The kernel's.
+pub fn set(request: RouteNetlinkMessage) -> io::Result<()> {
+    ask(request, NLM_F_CREATE | NLM_F_ACK).map(drop)
 }
 
 fn ask(request: RouteNetlinkMessage, flags: u16) -> io::Result<Vec<RouteNetlinkMessage>> {
