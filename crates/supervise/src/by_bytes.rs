@@ -7,7 +7,7 @@ use std::os::fd::{AsRawFd, BorrowedFd};
 use libc::msghdr;
 use rustix::io::{Errno, Result};
 
-use crate::kernel::{checked, checked_size, last_error, piece};
+use crate::kernel::{checked, checked_size, piece};
 
 /// `connect` with the bytes of an address as they are.
 ///
@@ -142,10 +142,10 @@ pub(crate) fn watch_as(
         // SAFETY: takes numbers.
         let epoll = unsafe { libc::fcntl(epoll.as_raw_fd(), libc::F_DUPFD_CLOEXEC, next) };
         checked(epoll.into())?;
-        // SAFETY: what it closes is this thread's own copy of a descriptor.
-        let done = unsafe { libc::dup3(file.as_raw_fd(), number, libc::O_CLOEXEC) };
-        if done < 0 && last_error() != Errno::INVAL {
-            return Err(last_error());
+        if file.as_raw_fd() != number {
+            // SAFETY: what it closes is this thread's own copy of a descriptor.
+            let done = unsafe { libc::dup3(file.as_raw_fd(), number, libc::O_CLOEXEC) };
+            checked(done.into())?;
         }
         let mut event = event;
         // SAFETY: reads one `epoll_event`.
@@ -160,7 +160,7 @@ pub(crate) fn watch_as(
     })
 }
 
-#[allow(clippy::cast_possible_truncation)] // An address has 128 bytes at most.
-fn length(address: &[u8]) -> libc::socklen_t {
-    address.len() as libc::socklen_t
+#[allow(clippy::cast_possible_truncation)] // Addresses and values have 128 bytes at most.
+fn length(bytes: &[u8]) -> libc::socklen_t {
+    bytes.len() as libc::socklen_t
 }

@@ -13,8 +13,8 @@ use crate::by_bytes;
 use crate::message::Message;
 use crate::send::waits;
 
-/// Opens it. What cannot be had is told as by a host where this is
-/// switched off (tcp(7)), and the program connects.
+/// Opens it. What cannot be had is told as by a host where this is switched off (tcp(7)), and the
+/// program connects.
 pub(crate) fn open(
     asked: &Asked<'_>,
     call: &'static str,

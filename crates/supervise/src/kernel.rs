@@ -89,34 +89,7 @@ pub(crate) fn answer_with_file(
     close_on_exec: bool,
 ) -> Result<()> {
     let send = libc::SECCOMP_ADDFD_FLAG_SEND;
-    add(listener, &addition(id, send, file, close_on_exec))
-}
-
-fn addition(
-    id: u64,
-    flags: c_ulong,
-    file: BorrowedFd<'_>,
-    close_on_exec: bool,
-) -> seccomp_notif_addfd {
-    seccomp_notif_addfd {
-        id,
-        flags: u32::try_from(flags).unwrap_or(0),
-        srcfd: file.as_raw_fd().cast_unsigned(),
-        newfd: 0,
-        newfd_flags: if close_on_exec {
-            libc::O_CLOEXEC.cast_unsigned()
-        } else {
-            0
-        },
-    }
-}
-
-fn add(listener: BorrowedFd<'_>, request: &seccomp_notif_addfd) -> Result<()> {
-    let name = libc::SECCOMP_IOCTL_NOTIF_ADDFD;
-    let request: *const seccomp_notif_addfd = request;
-    // SAFETY: reads one `seccomp_notif_addfd`.
-    let done = unsafe { libc::ioctl(listener.as_raw_fd(), name, request) };
-    checked(done.into()).map(|_| ())
+    add_file(listener, id, file, close_on_exec, send, 0)
 }
 
 /// Replaces descriptor `number` of a caller by one for `file` (Linux 5.9).
@@ -130,11 +103,33 @@ pub(crate) fn replace_descriptor(
     number: c_int,
     close_on_exec: bool,
 ) -> Result<()> {
+    let set = libc::SECCOMP_ADDFD_FLAG_SETFD;
+    add_file(listener, id, file, close_on_exec, set, number)
+}
+
+fn add_file(
+    listener: BorrowedFd<'_>,
+    id: u64,
+    file: BorrowedFd<'_>,
+    close_on_exec: bool,
+    flags: c_ulong,
+    number: c_int,
+) -> Result<()> {
     let request = seccomp_notif_addfd {
+        id,
+        flags: u32::try_from(flags).unwrap_or(0),
+        srcfd: file.as_raw_fd().cast_unsigned(),
         newfd: number.cast_unsigned(),
-        ..addition(id, libc::SECCOMP_ADDFD_FLAG_SETFD, file, close_on_exec)
+        newfd_flags: if close_on_exec {
+            libc::O_CLOEXEC.cast_unsigned()
+        } else {
+            0
+        },
     };
-    add(listener, &request)
+    let name = libc::SECCOMP_IOCTL_NOTIF_ADDFD;
+    // SAFETY: reads one `seccomp_notif_addfd`.
+    let done = unsafe { libc::ioctl(listener.as_raw_fd(), name, &raw const request) };
+    checked(done.into()).map(|_| ())
 }
 
 /// Reads from the memory of a thread's process; how much could be read.
@@ -238,6 +233,6 @@ pub(crate) fn checked_size(returned: isize) -> Result<usize> {
     usize::try_from(returned).map_err(|_| last_error())
 }
 
-pub(crate) fn last_error() -> Errno {
+fn last_error() -> Errno {
     Errno::from_io_error(&std::io::Error::last_os_error()).unwrap_or(Errno::IO)
 }

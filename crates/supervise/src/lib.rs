@@ -6,8 +6,8 @@
 //! (`answer.rs`) as libmif.so would: `mif_policy` decides, `mif_socket` acts, on the caller's socket
 //! itself (`pidfd_getfd(2)`). Reading, writing and receiving are never asked about.
 //!
-//! Programs find the servers of the policy's network in `/etc/resolv.conf` (`view.rs`). Where that is
-//! not enough, since names are told apart, what they ask there is answered here (`names.rs`).
+//! Programs find the servers of the policy's network in `/etc/resolv.conf` (`view.rs`), and what they
+//! ask there is answered here (`names.rs`).
 
 mod address;
 mod answer;
@@ -85,8 +85,8 @@ pub enum Trouble {
 }
 
 /// Runs a program and all that it starts under a policy, until it has ended; its exit status. Where
-/// a signal ended it, this process ends by the same. The process must have one thread, and run no
-/// more than one.
+/// a signal ended it, this process ends by the same. The process must have one thread, and calls
+/// this once.
 ///
 /// # Errors
 /// Why the program was not started.

@@ -17,7 +17,6 @@ mod server;
 
 use std::net::{IpAddr, SocketAddr};
 use std::os::fd::{AsFd, OwnedFd};
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use mif_policy::{Origin, Policy, Verdict};
 use mif_resolve::hosts;
@@ -45,21 +44,11 @@ use room::{DNS, Room};
 pub(crate) struct Names {
     /// The policy is not kept without: what cannot be answered here is refused.
     is_strict: bool,
-    room: Mutex<State>,
-    /// Whether any socket can stand in: else nobody need be asked about one.
-    is_open: AtomicBool,
+    /// Where sockets that stand in are made, or why there are none; nothing before the first question.
+    room: Mutex<Option<Result<Room>>>,
     learned: Mutex<Learned>,
     /// Who asks, by the kind and port of the socket that stands in: for the log.
     callers: Mutex<Recent<(bool, u16), String>>,
-}
-
-#[derive(Debug, Default)]
-enum State {
-    #[default]
-    Unopened,
-    Open(Room),
-    /// There can be none here.
-    Failed(Errno),
 }
 
 /// What becomes of a flow that may be for names.
@@ -76,11 +65,15 @@ pub(crate) enum Led {
 impl Names {
     /// `None` where the policy has nothing to say of names.
     pub(crate) fn of(policy: &Policy) -> Option<Self> {
+        let is_strict = policy.decides_by_name();
         (!policy.leaves_names()).then(|| Self {
-            is_strict: policy.decides_by_name(),
+            is_strict,
             room: Mutex::default(),
-            is_open: AtomicBool::new(false),
-            learned: Mutex::new(learned_of_hosts(policy)),
+            learned: Mutex::new(if is_strict {
+                learned_of_hosts(policy)
+            } else {
+                Learned::default()
+            }),
             callers: Mutex::default(),
         })
     }
@@ -92,7 +85,7 @@ impl Names {
 
     /// Ends the process that makes sockets.
     pub(crate) fn close(&self) {
-        *self.room.lock() = State::Failed(Errno::NOTCONN);
+        *self.room.lock() = Some(Err(Errno::NOTCONN));
     }
 
     fn learn(&self, by: &Policed, name: &str, addresses: &[IpAddr], origin: Option<Origin>) {
@@ -117,25 +110,21 @@ impl Names {
         family: AddressFamily,
         kind: SocketType,
     ) -> Result<OwnedFd> {
-        let mut state = self.room.lock();
-        if let State::Unopened = *state {
-            let opened = Room::open().and_then(|(room, listeners)| {
-                server::start(by, self, listeners)?;
-                Ok(room)
-            });
-            *state = match opened {
-                Ok(room) => {
-                    self.is_open.store(true, Ordering::Relaxed);
-                    State::Open(room)
-                }
-                Err(why) => State::Failed(why),
-            };
+        let mut room = self.room.lock();
+        let room = room.get_or_insert_with(|| {
+            let (room, listeners) = Room::open()?;
+            server::start(by, self, listeners)?;
+            Ok(room)
+        });
+        match room {
+            Ok(room) => room.socket(family, kind),
+            Err(why) => Err(*why),
         }
-        match &*state {
-            State::Open(room) => room.socket(family, kind),
-            State::Failed(why) => Err(*why),
-            State::Unopened => Err(Errno::NOTCONN),
-        }
+    }
+
+    /// Whether a socket may stand in for a program's.
+    fn is_open(&self) -> bool {
+        matches!(*self.room.lock(), Some(Ok(_)))
     }
 }
 
@@ -160,8 +149,8 @@ impl Policed {
     /// Whether a destination is what the program takes for its resolver: one of the policy's, which
     /// it finds in `/etc/resolv.conf`, or of the host's own.
     fn is_for_names(&self, to: SocketAddr) -> bool {
-        let (policy, view) = (&self.policy, &self.view());
         to.port() == DNS && {
+            let (policy, view) = (&self.policy, &self.view());
             let shown = policy.names(policy.last_rule(), view);
             let mut shown = shown.servers().iter();
             shown.any(|server| server.is_plain() && server.address == to)
@@ -182,7 +171,7 @@ impl Asked<'_> {
         let Some(names) = &self.by.names else {
             return Led::Elsewhere;
         };
-        let leads_here = names.is_open.load(Ordering::Relaxed) && {
+        let leads_here = names.is_open() && {
             let cookie = cookie(socket.as_fd());
             self.by.sockets.lock().mark(cookie).stands_in
         };
