@@ -142,13 +142,10 @@ fn is_libcs(resolvers: &Resolvers<'_>) -> bool {
     resolvers.servers().is_empty() && !matches!(resolvers.verdict(), Verdict::Refuse(_))
 }
 
-/// Remembers what flows to the addresses found have to be told: the rules that speak of the name,
-/// and where there is a choice of networks, the one whose servers answered.
+/// Remembers what flows to the addresses found have to be told.
 pub(crate) fn remember(active: &Active, name: &str, addresses: &[IpAddr], origin: Option<Origin>) {
     unless_panic((), || {
-        let policy = &active.policy;
-        let origin = origin.filter(|_| policy.has_several_networks());
-        let rules = policy.rules_naming(name);
+        let (rules, origin) = active.policy.told_by(name, origin);
         for &address in addresses {
             let (address, rules) = (mif_socket::canonical(address), &*rules);
             active.learned.remember(address, Known { rules, origin });

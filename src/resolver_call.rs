@@ -198,17 +198,19 @@ impl Call {
         })
     }
 
-    /// Who is to be asked: for the reverse name of an address whoever flows to it would reach.
+    /// Who is to be asked.
     fn resolvers(&self, name: &CStr) -> Resolvers<'static> {
-        let name = name.to_string_lossy();
-        let (policy, host) = (&self.active.policy, &self.active.view());
-        match reverse::address_of(&name) {
-            Some(ip) => {
-                let known = self.active.learned.of(ip);
-                policy.resolvers_of_address(ip, &name, known.rules, known.origin, host)
-            }
-            None => policy.resolvers(&name, host),
-        }
+        let active = self.active;
+        let known = |ip| {
+            let known = active.learned.of(ip);
+            (known.rules, known.origin)
+        };
+        reverse::resolvers(
+            &active.policy,
+            &name.to_string_lossy(),
+            known,
+            &active.view(),
+        )
     }
 
     /// What the policy has against asking, if anything.
@@ -236,9 +238,7 @@ impl Call {
             host_error: TRY_AGAIN,
             ..missed
         };
-        let zones = resolvers.zones();
-        let text = name.to_string_lossy();
-        if !zones.is_empty() && !zones.iter().any(|zone| zone.holds(&text)) {
+        if !resolvers.may_be_asked(&name.to_string_lossy()) {
             // It was only a beginning for the search list.
             return Err(Missed {
                 errno: 0,

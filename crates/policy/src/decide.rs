@@ -152,6 +152,14 @@ impl Policy {
         rules
     }
 
+    /// What a look-up of `name` tells of the addresses that it returned: the rules that speak of the
+    /// name, and where there is a choice of networks, the one whose servers answered.
+    #[must_use]
+    pub fn told_by(&self, name: &str, origin: Option<Origin>) -> (Vec<RuleId>, Option<Origin>) {
+        let origin = origin.filter(|_| self.has_several_networks());
+        (self.rules_naming(name), origin)
+    }
+
     /// The first usable network of a rule.
     #[must_use]
     #[inline(always)]

@@ -13,7 +13,7 @@ use crate::server::Server;
 use crate::verdict::{Flow, Gave, Host, Need, Refusal, Verdict};
 
 /// The port of the DNS, by datagrams and by streams.
-const DNS: u16 = 53;
+pub(crate) const DNS: u16 = 53;
 /// That of DNS over TLS (RFC 7858) and over QUIC (RFC 9250).
 const DNS_OVER_TLS: u16 = 853;
 

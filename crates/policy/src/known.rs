@@ -151,13 +151,10 @@ impl Policy {
     /// name, zones, or servers that are asked otherwise.
     #[must_use]
     pub fn decides_by_name(&self) -> bool {
-        const DNS: u16 = 53;
         let has_zones = |dns: &Dns| !dns.zones.is_empty() || dns.trusted;
         self.has_rules_by_name()
             || self.pvds.iter().any(|pvd| has_zones(&pvd.dns))
-            || self
-                .servers()
-                .any(|server| !server.is_plain() || server.address.port() != DNS)
+            || !self.servers().all(Server::is_of_any_resolver)
     }
 
     fn servers(&self) -> impl Iterator<Item = &Server> {

@@ -4,11 +4,10 @@
 //! What cannot be written there, servers with a port of their own, is left out.
 
 use std::fmt::{self, Write};
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 
 use crate::known::Known;
 use crate::model::{Families, Policy};
-use crate::server::Server;
 use crate::verdict::{Host, Need, Verdict};
 
 /// What is shown in place of the host's own file.
@@ -44,16 +43,11 @@ impl Policy {
 impl ResolvConf<'_> {
     /// What is asked encrypted is not to be asked in the clear.
     fn servers(&self) -> impl Iterator<Item = IpAddr> {
-        let usable = |at: &SocketAddr| at.port() == 53 && self.families.allow(at.ip());
-        let in_the_clear = self
-            .names
-            .servers()
-            .iter()
-            .filter(|server| server.is_plain());
-        in_the_clear
-            .map(|server: &Server| server.address)
-            .filter(usable)
-            .map(|at| at.ip())
+        let servers = self.names.servers().iter();
+        let usable = servers.filter(|server| server.is_of_any_resolver());
+        usable
+            .map(|server| server.address.ip())
+            .filter(|&ip| self.families.allow(ip))
     }
 
     /// Writes the file's text.

@@ -160,6 +160,14 @@ impl<'p> Resolvers<'p> {
         self.known().zones()
     }
 
+    /// Whether the domain that is asked may be asked for this very name, whatever the search list makes
+    /// of it.
+    #[must_use]
+    pub fn may_be_asked(&self, name: &str) -> bool {
+        let zones = self.zones();
+        zones.is_empty() || zones.iter().any(|zone| zone.holds(name))
+    }
+
     /// Servers, search list and zones of the domain that is asked.
     #[must_use]
     pub fn known(&self) -> &Known<'p> {

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 
+use crate::guard::DNS;
+
 /// A recursive resolver of a provisioning domain.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Server {
@@ -58,9 +60,14 @@ impl Server {
     pub fn is_plain(&self) -> bool {
         self.transport == DnsTransport::Do53
     }
-}
 
-impl Server {
+    /// Whether a resolver that knows no more of it than its address can ask it: in the clear, at the
+    /// port of the DNS.
+    #[must_use]
+    pub fn is_of_any_resolver(&self) -> bool {
+        self.is_plain() && self.address.port() == DNS
+    }
+
     /// For TLS: whom the certificate has to be for, and the path of the URI of DNS over HTTPS.
     /// `None` of a server that is spoken to in the clear.
     #[must_use]

@@ -3,6 +3,7 @@
 use std::net::{IpAddr, Ipv6Addr};
 
 use hickory_proto::rr::Name;
+use mif_policy::{Host, Origin, Policy, Resolvers, RuleId};
 use rustix::rand::{GetRandomFlags, getrandom};
 
 use crate::codec::Question;
@@ -39,6 +40,24 @@ pub fn address_of(zone_name: &str) -> Option<IpAddr> {
     let is_whole = nibbles.len() == 32 && nibbles.iter().all(|nibble| nibble.len() == 1);
     let address: Option<Ipv6Addr> = groups.join(":").parse().ok();
     address.filter(|_| is_whole).map(IpAddr::V6)
+}
+
+/// Who is to be asked about a name: if it is that of an address, whoever flows to the address would
+/// reach, by what look-ups told of it (the rules for its name, and whose servers answered).
+#[must_use]
+pub fn resolvers<'p, 'k>(
+    policy: &'p Policy,
+    name: &str,
+    known: impl FnOnce(IpAddr) -> (&'k [RuleId], Option<Origin>),
+    host: &impl Host,
+) -> Resolvers<'p> {
+    match address_of(name) {
+        Some(ip) => {
+            let (named, origin) = known(ip);
+            policy.resolvers_of_address(ip, name, named, origin, host)
+        }
+        None => policy.resolvers(name, host),
+    }
 }
 
 /// The names of an address, at least one, in the order of the reply. What is no host name is left

@@ -89,9 +89,7 @@ impl Names {
     }
 
     fn learn(&self, by: &Policed, name: &str, addresses: &[IpAddr], origin: Option<Origin>) {
-        let policy = &by.policy;
-        let origin = origin.filter(|_| policy.has_several_networks());
-        let rules = policy.rules_naming(name);
+        let (rules, origin) = by.policy.told_by(name, origin);
         let mut learned = self.learned.lock();
         for &address in addresses {
             learned.remember(mif_socket::canonical(address), &rules, origin);
@@ -153,7 +151,7 @@ impl Policed {
             let (policy, view) = (&self.policy, &self.view());
             let shown = policy.names(policy.last_rule(), view);
             let mut shown = shown.servers().iter();
-            shown.any(|server| server.is_plain() && server.address == to)
+            shown.any(|server| server.is_of_any_resolver() && server.address == to)
                 || (self.host.resolvers().contains(&to.ip()) && !policy.leaves_resolvers(view))
         }
     }

@@ -7,7 +7,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use mif_policy::{Looked, Resolvers, Server, Verdict};
+use mif_policy::{Looked, Server, Verdict};
 use mif_resolve::frame::framed;
 use mif_resolve::raw::{self, Transport};
 use mif_resolve::{Patience, Plan, Way, reply, reverse};
@@ -164,7 +164,13 @@ fn answer(by: &Policed, names: &Names, query: &[u8], asker: &Asker) -> Option<Ve
     let name = raw::name_of(query)?;
     let failure = reply::failure(query)?;
     let caller = names.caller(asker.over == Transport::Stream, asker.port);
-    let resolvers = resolvers(by, names, &name);
+    let known = |ip| {
+        let known = names.known(ip);
+        (known.rules, known.origin)
+    };
+    let view = by.view();
+    // What is in a message is the whole name: no search list has to do with it.
+    let resolvers = reverse::resolvers(&by.policy, &format!("{name}."), known, &view);
     let verdict = resolvers.verdict();
     let about = Looked(&name, &resolvers);
     by.log
@@ -175,7 +181,6 @@ fn answer(by: &Policed, names: &Names, query: &[u8], asker: &Asker) -> Option<Ve
         // `system`, without servers of the policy's own.
         Verdict::Pass(_) => resolvers.servers().is_empty(),
     };
-    let view = by.view();
     let mut servers = if is_hosts {
         let all = by.host.resolvers().iter();
         all.map(|&ip| Server::from(SocketAddr::new(ip, DNS)))
@@ -200,7 +205,9 @@ fn answer(by: &Policed, names: &Names, query: &[u8], asker: &Asker) -> Option<Ve
     };
     match raw::exchange(query, asker.over, &plan) {
         Ok(reply) => {
-            names.learn(by, &name, &raw::addresses(&reply.bytes), resolvers.origin());
+            if by.policy.learns_addresses() {
+                names.learn(by, &name, &raw::addresses(&reply.bytes), resolvers.origin());
+            }
             Some(reply.bytes)
         }
         Err(why) => {
@@ -211,18 +218,5 @@ fn answer(by: &Policed, names: &Names, query: &[u8], asker: &Asker) -> Option<Ve
             );
             Some(failure)
         }
-    }
-}
-
-/// Who is to be asked: for the reverse name of an address whoever flows to it would reach.
-fn resolvers<'p>(by: &'p Policed, names: &Names, name: &str) -> Resolvers<'p> {
-    let (policy, host) = (&by.policy, &by.view());
-    match reverse::address_of(name) {
-        Some(ip) => {
-            let known = names.known(ip);
-            policy.resolvers_of_address(ip, name, known.rules, known.origin, host)
-        }
-        // What is in a message is the whole name: no search list has to do with it.
-        None => policy.resolvers(&format!("{name}."), host),
     }
 }
