@@ -15,7 +15,6 @@ use std::time::Duration;
 use mif_policy::Server;
 use mif_resolve::Secure;
 use mif_resolve::frame::{framed, unframed};
-use rustix::io::{self, Errno};
 
 use crate::errno;
 use crate::init::{Active, has_gained_privileges};
@@ -43,18 +42,17 @@ impl Secure for Active {
         connection: OwnedFd,
         messages: &[Vec<u8>],
         patience: Duration,
-    ) -> io::Result<Vec<Vec<u8>>> {
+    ) -> Result<Vec<Vec<u8>>, String> {
         // It relies on look-ups being `uncancelled`: the companion calls libc everywhere.
-        let said = errno::keeping(|| {
+        errno::keeping(|| {
             let exchange = companion()?;
             ask(exchange, server, connection, messages, patience)
-        });
-        said.map_err(|why| {
-            // Whoever asked for encryption is not content with "no answer".
-            let line = format_args!("{server}: {why}");
-            self.log.line(Level::Refused, line);
-            Errno::PROTO
         })
+    }
+
+    fn complain(&self, server: &Server, why: &str) {
+        let line = format_args!("{server}: {why}");
+        self.log.line(Level::Refused, line);
     }
 }
 

@@ -19,15 +19,18 @@ pub trait Secure {
     /// their order. Nobody has looked into the replies yet. The connection is non-blocking.
     ///
     /// # Errors
-    /// Whatever went wrong within `patience`; nothing was told to anybody but a server that has
-    /// the certificate.
+    /// Whatever went wrong within `patience`, in words, for people; nothing was told to anybody but a
+    /// server that has the certificate.
     fn exchange(
         &self,
         server: &Server,
         connection: OwnedFd,
         messages: &[Vec<u8>],
         patience: Duration,
-    ) -> io::Result<Vec<Vec<u8>>>;
+    ) -> Result<Vec<Vec<u8>>, String>;
+
+    /// Says why there are no replies: whoever asked for encryption is not content with "no answer".
+    fn complain(&self, server: &Server, why: &str);
 }
 
 /// For plans without such servers: there is nobody to speak to them.
@@ -41,9 +44,11 @@ impl Secure for InTheClear {
         _: OwnedFd,
         _: &[Vec<u8>],
         _: Duration,
-    ) -> io::Result<Vec<Vec<u8>>> {
-        Err(Errno::PROTONOSUPPORT)
+    ) -> Result<Vec<Vec<u8>>, String> {
+        Err("is not spoken to".to_owned())
     }
+
+    fn complain(&self, _: &Server, _: &str) {}
 }
 
 /// Messages and their replies, over a connection on the way to the server.
@@ -57,7 +62,11 @@ pub(crate) fn exchange(
     wait(&connection, PollFlags::OUT, deadline)?;
     socket_error(&connection)??;
     let left = deadline.left().ok_or(Errno::TIMEDOUT)?;
-    let replies = plan.secure.exchange(server, connection, messages, left)?;
+    let replies = plan.secure.exchange(server, connection, messages, left);
+    let replies = replies.map_err(|why| {
+        plan.secure.complain(server, &why);
+        Errno::PROTO
+    })?;
     if replies.len() == messages.len() {
         Ok(replies)
     } else {

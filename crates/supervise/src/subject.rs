@@ -12,7 +12,6 @@ use mif_resolve::Secure;
 use mif_socket::Kind;
 use mif_steer::Done;
 use parking_lot::Mutex;
-use rustix::io::{self, Errno};
 
 use crate::ByTls;
 use crate::caller::Call;
@@ -49,14 +48,13 @@ impl Secure for Policed {
         connection: OwnedFd,
         messages: &[Vec<u8>],
         patience: Duration,
-    ) -> io::Result<Vec<Vec<u8>>> {
-        let replies = (self.secure)(server, connection, messages.to_vec(), patience);
-        replies.map_err(|why| {
-            // Whoever asked for encryption is not content with "no answer".
-            let line = format_args!("{server}: {why}");
-            self.log.line(Level::Refused, &"mif", line);
-            Errno::PROTO
-        })
+    ) -> Result<Vec<Vec<u8>>, String> {
+        (self.secure)(server, connection, messages.to_vec(), patience)
+    }
+
+    fn complain(&self, server: &Server, why: &str) {
+        let line = format_args!("{server}: {why}");
+        self.log.line(Level::Refused, &"mif", line);
     }
 }
 
